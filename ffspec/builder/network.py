@@ -1,0 +1,68 @@
+"""Plan -> nn.Sequential."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ffspec.builder import initialise, modules
+from ffspec.builder.streams import untouched
+from ffspec.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ffspec.planner import Plan
+    from ffspec.spec.step import Call, Step
+
+OWN = {"Heaviside": modules.Heaviside, "Residual": modules.Residual, "PerceptronLoss": modules.PerceptronLoss}
+
+
+def construct(call: Call) -> nn.Module:
+    """Make the module a call names; the names are a plan's, never a file's."""
+    namespace, name = call.target.split(".")
+    kind = OWN[name] if namespace == "ffspec" else getattr(nn, name)
+    module: nn.Module = kind(**call.arguments)
+    return module
+
+
+def build_network(plan: Plan, *, seed: int = 0, dtype: torch.dtype = torch.float32, device: str = "cpu") -> nn.Sequential:
+    """Build the network of a plan whose shapes are all known.
+
+    Args:
+        plan: The plan.
+        seed: The root seed; the weights come from its "init" streams, one for each parameter.
+        dtype: The parameters' type; a seed gives the same values in every type, but for rounding.
+        device: Where they live; "meta" gives shapes without values.
+
+    Returns:
+        A plain `torch.nn.Sequential`, in train mode. The caller's random state is left as it was.
+    """
+    with untouched(), torch.device(device):
+        network = nn.Sequential(*(_module(step) for step in plan.steps)).to(dtype)
+    if device != "meta":
+        _initialise(network, plan.steps, seed, "")
+    return network
+
+
+def _module(step: Step) -> nn.Module:
+    if step.call.target == "ffspec.Residual":
+        return modules.Residual(*(_module(inner) for inner in step.steps))
+    return construct(step.call)
+
+
+def _initialise(network: nn.Sequential, steps: Sequence[Step], seed: int, prefix: str) -> None:
+    """Draw every parameter from a stream named after it, so that no layer shifts another's."""
+    for (position, module), step in zip(network.named_children(), steps, strict=True):
+        if isinstance(module, modules.Residual):
+            _initialise(module, step.steps, seed, f"{prefix}{position}.")
+            continue
+        for name, parameter in module.named_parameters():
+            generator = torch.Generator().manual_seed(derive(seed, f"init/{prefix}{position}.{name}"))
+            init = step.initialisers.get(name)
+            if init is None:
+                initialise.start(module, parameter, generator)
+            else:
+                initialise.apply(init, parameter, generator)

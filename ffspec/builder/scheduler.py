@@ -1,0 +1,71 @@
+"""The learning-rate schedule of a plan: torch's schedulers, one phase after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch.optim import lr_scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch.optim import Optimizer
+
+    from ffspec.spec.schedulers import Phase
+
+
+class Schedule:
+    """Drives the learning rates of some optimizers; call `after_step` and `after_epoch` from the loop."""
+
+    def __init__(self, phases: Sequence[Phase], optimizers: Sequence[Optimizer], *, maximize: bool = False) -> None:
+        self._waiting = list(phases)
+        self._optimizers = optimizers
+        self._maximize = maximize
+        self._phase: Phase | None = None
+        self._torch: list[lr_scheduler.LRScheduler] = []
+        self._passed = 0
+        self._next_phase()
+
+    @property
+    def per_step(self) -> bool:
+        """Whether the present phase counts steps: where it does not, `after_step` has nothing to do."""
+        return self._phase is not None and self._phase.interval == "step"
+
+    def after_step(self) -> None:
+        """Count an optimizer step."""
+        if self.per_step:
+            self._advance(None)
+
+    def after_epoch(self, measure: Callable[[str], float]) -> None:
+        """Count an epoch; `measure` gives the value a plateau is looked for in, by the monitor's name."""
+        if self._phase is not None and self._phase.interval == "epoch":
+            self._advance(None if self._phase.monitor is None else measure(self._phase.monitor))
+
+    def _advance(self, measured: float | None) -> None:
+        for scheduler in self._torch:
+            if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
+                scheduler.step(float("nan") if measured is None else measured)
+            else:
+                scheduler.step()
+        self._passed += 1
+        if self._phase is not None and self._passed == self._phase.length:
+            self._next_phase()
+
+    def _next_phase(self) -> None:
+        for optimizer in self._optimizers if self._phase is not None and self._waiting else ():
+            for group in optimizer.param_groups:
+                # A rise ends at the learning rate itself, not at what rounding has left of it.
+                group["lr"] = group["initial_lr"]
+        self._passed = 0
+        self._phase = self._waiting.pop(0) if self._waiting else None
+        self._torch = [] if self._phase is None else [self._construct(self._phase, one) for one in self._optimizers]
+
+    def _construct(self, phase: Phase, optimizer: Optimizer) -> lr_scheduler.LRScheduler:
+        kind = getattr(lr_scheduler, phase.call.target.removeprefix("lr_scheduler."))
+        arguments = dict(phase.call.arguments)
+        if kind is lr_scheduler.ReduceLROnPlateau:
+            arguments["mode"] = "max" if self._maximize else "min"
+        if kind is lr_scheduler.OneCycleLR and not {"momentum", "betas"} & optimizer.defaults.keys():
+            arguments["cycle_momentum"] = False
+        scheduler: lr_scheduler.LRScheduler = kind(optimizer, **arguments)
+        return scheduler

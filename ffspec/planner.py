@@ -1,0 +1,270 @@
+"""The planner: folds the layers over the shape of a row into a Plan, which everything else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from ffspec.diagnostics import Diagnostic, Path, SpecError
+from ffspec.spec.facts import Facts
+from ffspec.spec.layers import Linear, Repeat, Residual
+from ffspec.spec.schedulers import Phase, Span
+from ffspec.spec.step import Call, Misfit, Shape, Step
+
+if TYPE_CHECKING:
+    from ffspec.spec.activations import Layer
+    from ffspec.spec.layers import Block
+    from ffspec.spec.losses import Loss
+    from ffspec.spec.root import Spec
+
+STEP_LIMIT = 10_000
+PARAMETER_LIMIT = 100_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A spec with every shape worked out and every torch call as data; what only the data can tell is None."""
+
+    facts: Facts
+    steps: tuple[Step, ...]
+    loss: Call
+    optimizer: Call
+    schedule: tuple[Phase, ...] = ()
+    steps_per_epoch: int | None
+
+    @property
+    def input(self) -> Shape:
+        """The shape of a row."""
+        return (self.facts.features,)
+
+    @property
+    def output(self) -> Shape:
+        """The shape of a row's prediction."""
+        return self.steps[-1].output if self.steps else self.input
+
+    @property
+    def parameters(self) -> int | None:
+        """Trainable numbers in all."""
+        return total(step.parameters for step in walk(self.steps))
+
+    @property
+    def flops(self) -> int | None:
+        """Floating-point operations of one row's forward pass."""
+        return total(step.flops for step in walk(self.steps))
+
+
+def plan(spec: Spec, facts: Facts | None = None) -> Plan:
+    """Work out a spec's shapes, counts and torch calls.
+
+    Args:
+        spec: The spec.
+        facts: The shape of the loaded data; what follows from the spec alone if left out.
+
+    Raises:
+        SpecError: A layer cannot take the shape it receives, or the output does not fit the target.
+    """
+    parts = {name: getattr(spec, name) for name in type(spec).model_fields}
+    made, problems = draft(parts, facts)
+    if made is None or problems:
+        raise SpecError(problems)
+    return made
+
+
+def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
+    """Plan what can be planned of a spec that need not be whole; see `plan`.
+
+    Args:
+        parts: The valid top-level values by key; an invalid layer is None.
+        facts: As for `plan`.
+
+    Returns:
+        The plan, or None where a part it needs is missing; and what does not fit.
+    """
+    if facts is None:
+        facts = parts["dataset"].facts() if parts.get("dataset") else Facts()
+    layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
+    loss: Loss | None = parts.get("loss")
+    fold = _Fold()
+    steps, output = fold.run(_with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",))
+    problems = list(fold.problems)
+    if loss is not None and layers and not problems:
+        problems += _output_problems(layers, loss, facts, output)
+    optimizer, training = parts.get("optimizer"), parts.get("training")
+    if loss is None or optimizer is None or training is None or None in layers or not steps:
+        return None, tuple(problems)
+    per_epoch = steps_in(facts.rows.get("train"), training.batch_size, drop_last=training.drop_last)
+    span = Span(training.epochs, None if per_epoch is None else training.epochs * per_epoch)
+    scheduler = parts.get("scheduler")
+    return Plan(
+        facts=facts,
+        steps=steps,
+        loss=loss.call(),
+        optimizer=optimizer.call(),
+        schedule=scheduler.phases(span) if scheduler else (),
+        steps_per_epoch=per_epoch,
+    ), tuple(problems)
+
+
+def walk(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield every step, those inside a block after it."""
+    for step in steps:
+        yield step
+        yield from walk(step.steps)
+
+
+def total(counts: Iterator[int | None]) -> int | None:
+    """Add numbers, None if one is unknown."""
+    result = 0
+    for count in counts:
+        if count is None:
+            return None
+        result += count
+    return result
+
+
+def steps_in(rows: int | None, batch_size: int | str, *, drop_last: bool) -> int | None:
+    """Return the optimizer steps of one epoch."""
+    if batch_size == "all":
+        return 1
+    if rows is None or isinstance(batch_size, str):
+        return None
+    return rows // batch_size if drop_last else ceil(rows / batch_size)
+
+
+def outputs_needed(loss: Loss | None, facts: Facts) -> int | None:
+    """Return the width of the last layer that loss and target ask for, or None if unknown.
+
+    A loss on class numbers wants a score for each class. The others compare number with number: one column for two
+    classes, one for each class where there are more, one for each target column in regression.
+    """
+    if loss is None or facts.outputs is None:
+        return None
+    if loss.target == "index":
+        return facts.outputs if facts.target == "classes" else None
+    if facts.target == "classes":
+        return 1 if facts.outputs <= 2 else facts.outputs
+    return facts.outputs
+
+
+def _with_output(layers: Sequence[Layer | Block | None], needed: int | None) -> Sequence[Layer | Block | None]:
+    """Give the last linear the width that is needed, if it leaves its own out."""
+    if needed is None:
+        return layers
+    for index in reversed(range(len(layers))):
+        layer = layers[index]
+        if isinstance(layer, Linear):
+            if layer.out_features is not None:
+                break
+            return (*layers[:index], layer.model_copy(update={"out_features": needed}), *layers[index + 1 :])
+    return layers
+
+
+class _Fold:
+    """One pass over the layers: the shape on its way through them, and the faults met."""
+
+    def __init__(self) -> None:
+        self.problems: list[Diagnostic] = []
+        self._count = 0
+        self._seen: set[tuple[Path, str]] = set()
+
+    def run(
+        self, layers: Sequence[Layer | Block | None], shape: Shape, path: Path
+    ) -> tuple[tuple[Step, ...], Shape]:
+        """Lower `layers` one after the other; behind a fault the width is unknown, so that it is reported once."""
+        steps: list[Step] = []
+        last = _last_linear(layers) if path == ("layers",) else None
+        for index, layer in enumerate(layers):
+            here = (*path, index)
+            self._count += 1
+            if self._count > STEP_LIMIT:
+                self._report("FF020", f"a network may have at most {STEP_LIMIT:,} layers, repeats written out", here)
+                return tuple(steps), (None,)
+            if layer is None:
+                shape = (None,)
+            elif isinstance(layer, Repeat):
+                inside = (*here, layer.name, "layers")
+                for _ in range(layer.times):
+                    made, shape = self.run(layer.layers, shape, inside)
+                    steps += made
+            elif isinstance(layer, Residual):
+                step, shape = self._residual(layer, shape, here)
+                steps.append(step)
+            else:
+                if isinstance(layer, Linear) and layer.out_features is None and index != last:
+                    self._report(
+                        "FF021",
+                        "out_features must be written: only the last linear may leave it out",
+                        here,
+                        "write linear: 64, say",
+                    )
+                step, shape = self._leaf(layer, shape, here)
+                steps.append(step)
+        return tuple(steps), shape
+
+    def _leaf(self, layer: Layer, shape: Shape, here: Path) -> tuple[Step, Shape]:
+        try:
+            step = replace(layer.as_step(shape), path=here)
+        except Misfit as misfit:
+            path = (*here, layer.name, misfit.argument) if misfit.argument else here
+            self._report(misfit.code, misfit.message, path, misfit.hint)
+            return Step(call=Call("nn.Identity"), input=shape, output=(None,), path=here), (None,)
+        return step, step.output
+
+    def _residual(self, layer: Residual, shape: Shape, here: Path) -> tuple[Step, Shape]:
+        steps, inner = self.run(layer.layers, shape, (*here, layer.name, "layers"))
+        if None not in shape and None not in inner and shape != inner:
+            self._report(
+                "FF022",
+                f"the layers of a residual must keep the width: they receive {shape[-1]} and return {inner[-1]}",
+                here,
+                f"end them with linear: {shape[-1]}",
+            )
+        width = shape[-1]
+        step = Step(call=Call("ffspec.Residual"), input=shape, output=shape, flops=width, path=here, steps=steps)
+        return step, shape
+
+    def _report(self, code: str, message: str, path: Path, hint: str | None = None) -> None:
+        """Add a fault, once for all turns of a repeat."""
+        if (path, code) not in self._seen:
+            self._seen.add((path, code))
+            self.problems.append(Diagnostic(code=code, message=message, path=path, hint=hint))
+
+
+def _last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
+    return max((index for index, layer in enumerate(layers) if isinstance(layer, Linear)), default=None)
+
+
+def _output_problems(
+    layers: Sequence[Layer | Block | None], loss: Loss, facts: Facts, output: Shape
+) -> Iterator[Diagnostic]:
+    """Yield what keeps the network's output from being compared with the target."""
+    if loss.target != "value" and facts.target == "values":
+        yield Diagnostic(
+            code="FF024",
+            message=f"{loss.name} needs classes to tell apart, but the target of this data set is a number",
+            path=("loss",),
+            hint="mse, l1 and huber fit a number",
+        )
+        return
+    needed, width = outputs_needed(loss, facts), output[-1]
+    if needed is None or width is None or width == needed:
+        return
+    where: Path = ("layers", len(layers) - 1)
+    last = _last_linear(layers)
+    if last is not None:
+        where = ("layers", last, "linear", "out_features")
+    if loss.target == "index":
+        message = f"{loss.name} needs one output for each of the {needed} classes, found {width}"
+        yield Diagnostic(code="FF113", message=message, path=where, hint=f"write {needed}, or leave it out: it is inferred")
+    else:
+        what = _columns(facts)
+        message = f"the output must have the target's shape, {what}, found {width}"
+        yield Diagnostic(code="FF114", message=message, path=where, hint=f"write {needed}, or leave it out: it is inferred")
+
+
+def _columns(facts: Facts) -> str:
+    if facts.target == "classes":
+        return "one column for two classes" if facts.outputs == 2 else f"one column for each of {facts.outputs} classes"  # noqa: PLR2004
+    return "one column" if facts.outputs == 1 else f"{facts.outputs} columns"

@@ -1,0 +1,285 @@
+"""`dataset`: where the rows come from, how they are split, and how they are prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from fractions import Fraction
+from math import ceil, floor
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
+
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from ffspec.spec import generators, packaged, tables
+from ffspec.spec.base import Component, Either, Family, Node, Plain, details_of
+from ffspec.spec.facts import Facts, TargetKind
+from ffspec.spec.sources import ROWS, SPLITS, Count, Known, Source, refuse, require
+
+CELLS = 250_000_000
+"""The most numbers a generator may draw: two gigabytes of them."""
+
+SOURCES: tuple[type[Source], ...] = (
+    generators.Blobs,
+    generators.Moons,
+    generators.Circles,
+    generators.Classification,
+    generators.Regression,
+    generators.GaussianQuantiles,
+    generators.Friedman1,
+    generators.Friedman2,
+    generators.Friedman3,
+    generators.SCurve,
+    generators.SwissRoll,
+    generators.Xor,
+    generators.Spirals,
+    packaged.Iris,
+    packaged.Wine,
+    packaged.BreastCancer,
+    packaged.Digits,
+    packaged.Diabetes,
+    tables.Csv,
+    tables.Parquet,
+    tables.Inline,
+    tables.Arrays,
+)
+
+FAMILY = Family("dataset", "ffspec.spec.dataset:SOURCES")
+OPTIONS = ("split", "prepare")
+"""The keys that may stand beside the source."""
+
+Share: TypeAlias = Annotated[
+    Count | Annotated[float, Field(gt=0, lt=1)], Either("a fraction between 0 and 1 or a number of rows")
+]
+
+
+class Split(Node):
+    """How many rows go where: fractions of all rows, or numbers of rows."""
+
+    train: Share | None = Field(None, description="Rows to train on; what the others leave, if left out.")
+    validation: Share | None = Field(None, description="Rows to choose the epoch by; none if left out.")
+    test: Share | None = Field(
+        None, description="Rows to report on; if left out: none, or what the others leave if train is given."
+    )
+    stratify: bool | None = Field(
+        None, description="Give each split its share of every class; by default where classes have enough rows."
+    )
+    shuffle: bool = Field(True, description="Draw the rows of a split at random, or take them in order.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Split:
+        parts = [Fraction(str(part)) for part in (self.train, self.validation, self.test) if isinstance(part, float)]
+        message = f"fractions must not sum to more than 1, found {float(sum(parts)):g}"
+        require(sum(parts) <= 1, message)
+        message = "must leave rows to train on: validation and test together must be less than 1"
+        require(self.train is not None or sum(parts) < 1, message)
+        message = "must not stand beside 'shuffle: false': rows taken in order cannot be stratified"
+        require(self.shuffle or not self.stratify, message, "stratify")
+        return self
+
+    @property
+    def sized(self) -> bool:
+        """Whether it says a size."""
+        return any(part is not None for part in (self.train, self.validation, self.test))
+
+    def rows(self, total: int) -> dict[str, int]:
+        """Return the size of each split of `total` rows; a split of no rows is absent.
+
+        A fraction of the training rows is rounded down and of the others up, as scikit-learn does. Sizes may not fit:
+        see `sizes_of`.
+        """
+        train, validation, test = self.train, self.validation, self.test if self.sized else DEFAULT_TEST
+        sizes = {"validation": _size(validation, total, ceil), "test": _size(test, total, ceil)}
+        rest = total - sum(sizes.values())
+        sizes["train"] = rest if train is None else _size(train, total, floor)
+        if train is not None and test is None:
+            sizes["test"] = max(rest - sizes["train"], 0)
+        return {name: sizes[name] for name in SPLITS if sizes[name] or name == "train"}
+
+
+DEFAULT_TEST = 0.2
+"""The part of the rows to test on where nothing else is said."""
+
+
+class Prepare(Node):
+    """What is done to the features; whatever is fitted is fitted on the training split."""
+
+    scale: Literal["none", "standardize", "minmax", "robust"] = Field(
+        "none",
+        description="standardize: mean 0 and deviation 1; minmax: from 0 to 1; robust: median 0 and interquartile range 1.",
+    )
+    missing: Literal["error", "median", "mean", "most_frequent"] = Field(
+        "error", description="What stands in for a missing number; for a missing category, the unknown bucket does."
+    )
+    categories: Literal["one_hot"] = Field("one_hot", description="A column for each level, and one for unknown levels.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, value: Any) -> Any:
+        return {"scale": value} if isinstance(value, str) else value
+
+    def written(self, arguments: dict[str, Plain]) -> Plain:
+        """Write the scale alone where it is all there is."""
+        return arguments["scale"] if list(arguments) == ["scale"] else dict(arguments)
+
+
+class Dataset(Node):
+    """A source of rows, alone or beside `split` and `prepare`.
+
+    Written `dataset: iris`, or `dataset: {csv: {...}, split: {...}, prepare: {...}}`.
+    """
+
+    family: ClassVar[Family] = FAMILY
+    source: Annotated[Source, FAMILY] = Field(description="Where the rows come from.")
+    split: Annotated[Split | Literal["none"], Either("'none' or a mapping with train, validation and test")] | None = Field(
+        None, description="How many rows go where; by default a fifth to test on. none: train on all of them."
+    )
+    prepare: Prepare = Field(Prepare.model_construct(), description="What is done to the features.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Dataset]) -> Dataset:
+        if isinstance(value, cls):
+            return value
+        fields, problems = _fields(value)
+        try:
+            node = handler(fields)
+        except ValidationError as failure:
+            for details in details_of(failure):
+                if details["loc"] != ("source",) or details["type"] != "missing":
+                    loc = details["loc"][1:] if details["loc"][:1] == ("source",) else details["loc"]
+                    problems.append({**details, "loc": loc})
+        if problems:
+            raise ValidationError.from_exception_data("dataset", problems)
+        return node
+
+    @model_validator(mode="after")
+    def _check(self) -> Dataset:
+        sized = isinstance(self.split, Split) and self.split.sized
+        if self.source.sizes() is not None:
+            message = "must not say sizes, because n_samples already gives the rows of each split"
+            require(self.split != "none" and not sized, message, "split")
+        if isinstance(self.source, tables.Table):
+            self._check_table(self.source)
+        known = self.source.known()
+        if known.rows is not None and known.features is not None:
+            cells = known.rows * (known.features + (known.outputs or 0))
+            require(cells <= CELLS, f"must hold at most {CELLS:,} numbers in all, found {cells:,}", self.source.name)
+        if known.rows is not None and self.source.sizes() is None:
+            message = misfit(self.split, known.rows)
+            require(message is None, message or "", "split")
+        return self
+
+    def _check_table(self, table: tables.Table) -> None:
+        if table.split_column is not None:
+            require(self.split is None, "must not stand beside 'split_column', which says where each row belongs", "split")
+        for name in table.files:
+            if isinstance(self.split, Split):
+                message = f"must not stand beside '{table.name}.{name}', which names the file of that split"
+                require(getattr(self.split, name) is None, message, "split", name)
+
+    def written(self, arguments: dict[str, Plain]) -> Plain:
+        """Write the source as the one key that is neither `split` nor `prepare`."""
+        source = arguments["source"]
+        options = {name: value for name, value in arguments.items() if name != "source"}
+        if not options:
+            return source
+        return {**({source: {}} if isinstance(source, str) else cast("dict[str, Plain]", source)), **options}
+
+    def facts(self, wants: TargetKind | None = None) -> Facts:
+        """Return what is known without reading or drawing a row.
+
+        `wants` is the kind of target the loss needs: it decides where the targets are whole numbers, which may be
+        either. `rows` is empty where even the names of the splits are unknown.
+        """
+        known = settled(self.source.known(), wants)
+        return Facts(features=known.features, target=known.target, outputs=known.outputs, rows=self._rows(known.rows))
+
+    def _rows(self, total: int | None) -> dict[str, int | None]:
+        sizes = self.source.sizes()
+        if sizes is not None:
+            return dict(sizes)
+        if total is not None:
+            return dict(sizes_of(self.split, total))
+        if isinstance(self.source, tables.Arrays):
+            return {}
+        if isinstance(self.source, tables.Table) and (self.source.split_column or self.source.files):
+            return self._table_rows(self.source)
+        return _names_of(self.split)
+
+    def _table_rows(self, table: tables.Table) -> dict[str, int | None]:
+        if table.split_column is not None:
+            return {}
+        named = {**_names_of(self.split or "none"), **dict.fromkeys(table.files)}
+        return {name: named[name] for name in SPLITS if name in named}
+
+
+def sizes_of(split: Split | Literal["none"] | None, total: int) -> dict[str, int]:
+    """Return the rows of each split of `total` rows, in the order train, validation, test."""
+    return {"train": total} if split == "none" else (split or Split.model_construct()).rows(total)
+
+
+def misfit(split: Split | Literal["none"] | None, total: int) -> str | None:
+    """Say why `total` rows cannot be split so, or return None."""
+    sizes = sizes_of(split, total)
+    asked = ", ".join(f"{name} {size}" for name, size in sizes.items())
+    if sum(sizes.values()) > total:
+        return f"must fit into the {total} rows there are, found {asked}"
+    if sizes["train"] < 1:
+        return f"must leave rows to train on: of {total} rows, found {asked}"
+    return None
+
+
+def settled(known: Known, wants: TargetKind | None) -> Known:
+    """Return `known` with class labels that are numbers read as the loss needs them."""
+    if known.target == "classes" and wants == "values" and known.numeric:
+        return Known(features=known.features, target="values", outputs=1, rows=known.rows)
+    return known
+
+
+def _names_of(split: Split | Literal["none"] | None) -> dict[str, int | None]:
+    """Return the splits of an unknown number of rows, with those sizes that are numbers of rows."""
+    if split == "none":
+        return {"train": None}
+    chosen = split or Split.model_construct()
+    parts = {"train": chosen.train or 1.0, "validation": chosen.validation, "test": chosen.test}
+    if not chosen.sized or (chosen.train is not None and chosen.test is None):
+        parts["test"] = DEFAULT_TEST
+    return {name: part if isinstance(part, int) else None for name, part in parts.items() if part is not None}
+
+
+def _size(part: float | None, total: int, rounded: Any) -> int:
+    if part is None:
+        return 0
+    # The decimal fraction that was written, not the binary one beside it: 0.07 of 100 rows are 7, not 8.
+    return part if isinstance(part, int) else int(rounded(Fraction(str(part)) * total))
+
+
+def _fields(value: Any) -> tuple[Any, list[InitErrorDetails]]:
+    """Turn the notation into fields, and list what is wrong with its keys."""
+    if isinstance(value, str | Component):
+        return {"source": value}, []
+    if not isinstance(value, Mapping):
+        return value, []
+    if isinstance(value.get("source"), Component):
+        return value, []
+    named = [key for key in value if FAMILY.find(key) is not None]
+    strange = [key for key in value if key not in OPTIONS and key not in named]
+    if not named:
+        # The first strange key that is no slip for an option is meant to be the source.
+        named = [key for key in strange if not get_close_matches(str(key), OPTIONS)][:1]
+    fields = {key: value[key] for key in OPTIONS if key in value}
+    problems: list[InitErrorDetails] = []
+    if len(named) == 1:
+        fields["source"] = {named[0]: value[named[0]]}
+        strange = [key for key in strange if key != named[0]]
+    else:
+        found = " and ".join(named) or "none"
+        error = PydanticCustomError(
+            "dataset_source", "must name one source of data, found {found}", {"found": found, "choices": FAMILY.names}
+        )
+        problems.append({"type": error, "loc": (), "input": value})
+    for key in strange:
+        error = PydanticCustomError("unknown_key", "unknown key '{found}'", {"found": str(key), "choices": OPTIONS})
+        problems.append({"type": error, "loc": (key,), "input": value[key]})
+    return fields, problems

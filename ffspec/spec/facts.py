@@ -1,0 +1,25 @@
+"""What the planner needs to know of a data set, before or after it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+TargetKind: TypeAlias = Literal["classes", "values"]
+"""Labels out of a finite set, or numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The shape of a data set; None wherever only the data itself can tell.
+
+    A generator's facts follow from its arguments; a table's are known once it is read.
+    """
+
+    features: int | None = None
+    """Columns of x after preparation: the width the first layer sees."""
+    target: TargetKind | None = None
+    outputs: int | None = None
+    """The number of classes, or of target columns."""
+    rows: dict[str, int | None] = field(default_factory=dict)
+    """Rows of every split, in the order train, validation, test; a split that does not exist is absent."""

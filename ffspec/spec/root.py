@@ -1,0 +1,40 @@
+"""The whole of a spec file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ffspec.spec.base import Node, Several
+from ffspec.spec.dataset import Dataset
+from ffspec.spec.layers import AnyLayer
+from ffspec.spec.losses import AnyLoss
+from ffspec.spec.metrics import MetricName
+from ffspec.spec.optimizers import AnyOptimizer
+from ffspec.spec.schedulers import AnyScheduler
+from ffspec.spec.training import Checks, Training
+
+
+class Spec(Node):
+    """A network, its data and its training: everything a run needs, and nothing it computes."""
+
+    ffspec: Literal[1] = Field(1, description="The version of the format.")
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        max_length=100,
+        description="Names the run's folder; the file's own name if left out.",
+    )
+    description: str | None = Field(None, max_length=10_000, description="What the spec is for.")
+    seed: int = Field(0, ge=0, le=2**53, description="The root of every random stream.")
+    dataset: Dataset = Field(description="Where the rows come from, how they are split and prepared.")
+    layers: Several[AnyLayer] = Field(min_length=1, max_length=1000, description="The network, first layer first.")
+    loss: AnyLoss = Field(description="What is minimised.")
+    optimizer: AnyOptimizer = Field(description="How.")
+    scheduler: AnyScheduler | None = Field(None, description="How the learning rate changes; constant if left out.")
+    training: Training = Field(Training.model_construct(), description="The loop.")
+    metrics: Several[MetricName] | None = Field(
+        None, max_length=100, description="What is measured beside the loss; accuracy, or r2 and rmse, if left out."
+    )
+    checks: Annotated[Checks, Field(description="What must hold after training.")] = Checks.model_construct()

@@ -1,0 +1,106 @@
+"""What every data source has in common: its interface, what is known of it unread, and the types its fields share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, TypeAlias
+
+from pydantic import Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from ffspec.spec.base import Component, Either, Node, Several
+from ffspec.spec.facts import TargetKind
+
+SPLITS = ("train", "validation", "test")
+"""The names of the splits, in the order everything lists them."""
+
+ROWS = 10_000_000
+"""The largest number of rows a spec may ask for."""
+
+COLUMNS = 100_000
+"""The largest number of features a spec may ask for."""
+
+Count: TypeAlias = Annotated[int, Field(ge=1, le=ROWS)]
+Label: TypeAlias = bool | int | float | str
+"""The name of a class, or a number, as a spec or a table has it."""
+
+
+class Sizes(Node):
+    """The exact size of each split of a generated data set."""
+
+    train: Count = Field(description="Rows to train on.")
+    validation: Count | None = Field(None, description="Rows to choose the epoch by.")
+    test: Count | None = Field(None, description="Rows to report on.")
+
+    def rows(self) -> dict[str, int]:
+        """Return the size of every split that exists."""
+        found = {name: getattr(self, name) for name in SPLITS}
+        return {name: size for name, size in found.items() if size is not None}
+
+
+Samples: TypeAlias = Annotated[
+    Count | Sizes, Either("a number of rows, or a mapping with the rows of train, validation and test")
+]
+State: TypeAlias = Annotated[int, Field(ge=0, le=2**32 - 1)] | None
+Numbers: TypeAlias = Several[float]
+
+SAMPLES = "Rows in all, or the exact size of each split: {train: 40, test: 10}."
+STATE = "The seed of the draw; derived from the spec's seed if left out."
+NOISE = "Standard deviation of the Gaussian noise."
+SHUFFLE = "Draw the rows (and, where they carry meaning, the features) in random order."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a source's arguments tell without reading or drawing a row; None where only the data can tell."""
+
+    features: int | None = None
+    target: TargetKind | None = None
+    outputs: int | None = None
+    rows: int | None = None
+    numeric: bool = True
+    """Whether class labels are numbers, so that a loss on values may use them as such."""
+
+
+class Source(Component):
+    """Where rows come from."""
+
+    @abstractmethod
+    def known(self) -> Known:
+        """Return what the arguments tell of the data."""
+
+    def sizes(self) -> Mapping[str, int] | None:
+        """Return the size of each split where the source itself sets them."""
+        return None
+
+
+def total(samples: int | Sizes) -> int:
+    """Return the number of rows to draw."""
+    return samples if isinstance(samples, int) else sum(samples.rows().values())
+
+
+def set_sizes(samples: int | Sizes) -> dict[str, int] | None:
+    """Return the size of each split if `n_samples` sets them."""
+    return None if isinstance(samples, int) else samples.rows()
+
+
+def refuse(message: str, *loc: str | int, value: Any = None) -> NoReturn:
+    """Report arguments that contradict each other, at the place `loc` below the node being validated.
+
+    Raises:
+        ValidationError: always.
+    """
+    error = PydanticCustomError("inconsistent", "{message}", {"message": message})
+    raise ValidationError.from_exception_data("dataset", [{"type": error, "loc": loc, "input": value}])
+
+
+def require(holds: bool, message: str, *loc: str | int) -> None:
+    """Report `message` at `loc` unless it holds.
+
+    Raises:
+        ValidationError: it does not hold.
+    """
+    if not holds:
+        refuse(message, *loc)

@@ -1,0 +1,168 @@
+"""Data from elsewhere: CSV and Parquet files, rows written in the spec itself, and arrays handed over in Python."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, TypeAlias, final
+
+from pydantic import Field, model_validator
+
+from ffspec.spec.base import Either, Several
+from ffspec.spec.sources import ROWS, Known, Label, Numbers, Source, refuse, require
+
+Column: TypeAlias = Annotated[str, Field(min_length=1, max_length=1000)]
+Columns: TypeAlias = Annotated[Several[Column], Field(min_length=1, max_length=100_000)]
+File: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Table(Source):
+    """A file with named columns."""
+
+    sole: ClassVar[str | None] = "path"
+    path: File = Field(description="The file, relative to the spec.")
+    target: Annotated[Column | Columns, Either("a column's name or a list of them")] = Field(
+        description="The column to predict, or several columns of numbers."
+    )
+    columns: Columns | None = Field(None, description="The columns to predict from; all others by default.")
+    drop: Columns | None = Field(None, description="The columns to leave out.")
+    split_column: Column | None = Field(None, description="A column that says train, validation or test for each row.")
+    validation: File | None = Field(None, description="Another file, with the validation rows.")
+    test: File | None = Field(None, description="Another file, with the test rows.")
+    task: Literal["auto", "classification", "regression"] = Field(
+        "auto", description="Whether the target is classes or numbers; auto: what the loss needs and the column holds."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Table:
+        require(self.columns is None or self.drop is None, "must not stand beside 'columns': write one of them", "drop")
+        for name in ("target", "columns", "drop"):
+            _unique(name, getattr(self, name))
+        for name in ("columns", "drop"):
+            for index, column in enumerate(getattr(self, name) or ()):
+                require(column not in self.targets, f"must not name the target, found '{column}'", name, index)
+                require(column != self.split_column, f"must not name the split column, found '{column}'", name, index)
+        message = f"must not be the target, found '{self.split_column}'"
+        require(self.split_column not in self.targets, message, "split_column")
+        for name in ("validation", "test"):
+            message = "must not stand beside 'split_column', which already says where each row belongs"
+            require(self.split_column is None or getattr(self, name) is None, message, name)
+        several = len(self.targets) > 1
+        require(not (several and self.task == "classification"), "must name one column of classes, not several", "target")
+        return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The target columns."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that are a split of their own."""
+        return {name: path for name in ("validation", "test") if (path := getattr(self, name)) is not None}
+
+    def known(self) -> Known:
+        """The kind of target, where `task` says it; several targets are values."""
+        if len(self.targets) > 1:
+            return Known(target="values", outputs=len(self.targets))
+        if self.task == "regression":
+            return Known(target="values", outputs=1)
+        return Known(target="classes" if self.task == "classification" else None)
+
+
+@final
+class Csv(Table):
+    """A text file with a header line; an empty cell is a missing value."""
+
+    name: ClassVar[str] = "csv"
+    separator: str = Field(",", min_length=1, max_length=1, description="What stands between two cells.")
+    null_values: Annotated[Several[str], Field(max_length=100)] = Field(
+        (), description="Texts that stand for a missing value, beside the empty cell."
+    )
+
+    @model_validator(mode="after")
+    def _check_separator(self) -> Csv:
+        message = "must be one ASCII character that is neither a quote nor the end of a line"
+        require(self.separator.isascii() and self.separator not in '"\r\n\0', message, "separator")
+        return self
+
+
+@final
+class Parquet(Table):
+    """An Apache Parquet file."""
+
+    name: ClassVar[str] = "parquet"
+
+
+@final
+class Inline(Source):
+    """Rows written in the spec itself, for teaching."""
+
+    name: ClassVar[str] = "inline"
+    x: Annotated[
+        Several[Annotated[float | Numbers, Either("a number or a list of numbers")]],
+        Field(min_length=1, max_length=20_000),
+    ] = Field(description="The rows: lists of numbers, or numbers where there is one feature.")
+    y: Annotated[
+        Several[Annotated[Label | Numbers, Either("a class, a number or a list of numbers")]],
+        Field(min_length=1, max_length=20_000),
+    ] = Field(description="The target of each row: a class, a number, or a list of numbers.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Inline:
+        width = len(self.rows[0])
+        require(width > 0, "must have at least one number", "x", 0)
+        for index, row in enumerate(self.rows):
+            message = f"must have as many numbers as the first row: {width}, found {len(row)}"
+            require(len(row) == width, message, "x", index)
+        message = f"must have one target for each of the {len(self.x)} rows of x, found {len(self.y)}"
+        require(len(self.y) == len(self.x), message, "y")
+        first = self.y[0]
+        for index, target in enumerate(self.y):
+            message = "must be of the same kind as the first target"
+            require(_kind(target) == _kind(first), message, "y", index)
+            if isinstance(target, tuple) and isinstance(first, tuple):
+                message = f"must have as many numbers as the first target: {len(first)}, found {len(target)}"
+                require(len(target) == len(first) > 0, message, "y", index)
+        return self
+
+    @property
+    def rows(self) -> tuple[tuple[float, ...], ...]:
+        """The rows of x, each a tuple."""
+        return tuple(row if isinstance(row, tuple) else (row,) for row in self.x)
+
+    def known(self) -> Known:
+        """All but the meaning of whole numbers, which the loss decides."""
+        features, rows, first = len(self.rows[0]), len(self.x), self.y[0]
+        if isinstance(first, tuple):
+            return Known(features=features, target="values", outputs=len(first), rows=rows)
+        if isinstance(first, bool | str):
+            return Known(features=features, target="classes", outputs=len(set(self.y)), rows=rows, numeric=False)
+        if any(not float(value).is_integer() for value in self.y if isinstance(value, int | float)):
+            return Known(features=features, target="values", outputs=1, rows=rows)
+        return Known(features=features, rows=rows)
+
+
+@final
+class Arrays(Source):
+    """Arrays handed over in Python: `ffspec.run(spec, data=(X, y))`."""
+
+    name: ClassVar[str] = "arrays"
+
+    def known(self) -> Known:
+        """Nothing, before they are there."""
+        return Known()
+
+
+def _unique(name: str, columns: str | tuple[str, ...] | None) -> None:
+    """Refuse a column named twice."""
+    seen = set()
+    for index, column in enumerate(columns if isinstance(columns, tuple) else ()):
+        if column in seen:
+            refuse(f"must be named once, found '{column}' twice", name, index)
+        seen.add(column)
+
+
+def _kind(target: object) -> str:
+    """Return the kind of a target: whole numbers and fractions are one."""
+    if isinstance(target, bool | str | tuple):
+        return type(target).__name__
+    return "number"

@@ -1,0 +1,82 @@
+"""How the network is trained, and what must hold afterwards."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ffspec.spec.base import Either, Node, Several
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+Measure = Annotated[str, Field(description="A split and the loss or a metric on it, such as test.loss.")]
+
+
+class EarlyStopping(Node):
+    """Stop when the monitored measure has stopped improving, and go back to the best weights."""
+
+    monitor: Measure = "validation.loss"
+    patience: int = Field(10, ge=0, le=1_000_000, description="Epochs without improvement before it stops.")
+    min_delta: float = Field(0.0, ge=0, le=1e6, description="The smallest change that is an improvement.")
+
+
+class Training(Node):
+    """The loop."""
+
+    epochs: int = Field(100, ge=0, le=10_000_000, description="Passes over the training split.")
+    batch_size: Annotated[
+        Annotated[int, Field(ge=1, le=100_000_000)] | Literal["all"],
+        Either("a whole number or 'all'"),
+        Field(description="Rows of a step; all: the whole training split."),
+    ] = 32
+    shuffle: bool = Field(True, description="Whether the rows come in a new order every epoch.")
+    drop_last: bool = Field(False, description="Whether a last batch with fewer rows is left out.")
+    clip_grad_norm: float | None = Field(None, gt=0, le=1e12, description="The largest norm of all gradients together.")
+    clip_grad_value: float | None = Field(None, gt=0, le=1e12, description="The largest value of one gradient.")
+    early_stopping: EarlyStopping | None = Field(None, description="When to stop before the last epoch.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("cpu", description="Where to train; auto: a GPU if there is one.")
+    precision: Literal["float32", "float64", "bf16"] = Field(
+        "float32", description="The numbers' type; bf16: float32 weights, bfloat16 matrix products (autocast)."
+    )
+    threads: int = Field(1, ge=1, le=4096, description="CPU threads; small networks are fastest, and exact, with one.")
+
+
+class Bound(Node):
+    """The range a measure must be in."""
+
+    min: float | None = Field(None, description="The smallest value allowed.")
+    max: float | None = Field(None, description="The largest value allowed.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Bound:
+        if self.min is None and self.max is None:
+            raise PydanticCustomError("inconsistent", "must give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError("inconsistent", "min must not be above max")
+        return self
+
+
+class Checks(Node):
+    """What must hold after training: `improves`, and a bound for any measure, written under its name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Bound]
+
+    improves: Annotated[
+        str | Several[str],
+        Either("a measure such as test.loss, or a list of them"),
+        Field(description="Measures that must be better after training than before."),
+    ] = ()
+
+    @property
+    def improving(self) -> tuple[str, ...]:
+        """The measures that must improve."""
+        return (self.improves,) if isinstance(self.improves, str) else self.improves
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """The bound of each measure that has one."""
+        return dict(self.__pydantic_extra__ or {})

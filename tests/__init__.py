@@ -1,0 +1,1 @@
+"""The tests; see test_architecture.py for the rules about the code itself."""

@@ -1,0 +1,63 @@
+"""What really gets imported: reading, checking and showing a spec must not wait for the numerical libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SPEC = "specs/feedforward.yaml"
+
+HEAVY = frozenset({"matplotlib", "numpy", "polars", "sklearn", "torch"})
+
+COMMANDS = (
+    ("--help",),
+    ("--version",),
+    ("check", SPEC),
+    ("show", SPEC),
+    ("schema",),
+    ("explain", "FF012"),
+)
+
+# Runs the code given as the first argument, with the others as the command line, and lists what was imported.
+PROBE = """
+import atexit, sys
+atexit.register(lambda: print("imported:", *sys.modules, file=sys.stderr))
+code = sys.argv.pop(1)
+exec(code)
+"""
+
+
+def imported(code: str, *arguments: str) -> set[str]:
+    """Run code in a new process and return the modules it imported.
+
+    Raises:
+        AssertionError: the process failed, or ended without saying what it imported.
+    """
+    child = subprocess.run(
+        [sys.executable, "-c", PROBE, code, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert child.returncode == 0, child.stdout + child.stderr
+    label, *modules = child.stderr.splitlines()[-1].split()
+    assert label == "imported:", child.stderr
+    return set(modules)
+
+
+def test_the_probe_sees_a_heavy_import() -> None:
+    assert HEAVY & imported("import importlib; importlib.import_module('numpy')") == {"numpy"}
+
+
+def test_importing_the_package_is_light() -> None:
+    modules = imported("import ffspec")
+    assert "ffspec" in modules
+    assert HEAVY & modules == set()
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_a_command_that_trains_nothing_is_light(arguments: tuple[str, ...]) -> None:
+    modules = imported("import runpy; runpy.run_module('ffspec', run_name='__main__')", *arguments)
+    assert "ffspec.cli" in modules
+    assert HEAVY & modules == set()
