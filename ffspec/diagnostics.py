@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from itertools import accumulate
+from typing import Any, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where in the document, as keys and indices: `("layers", 2, "linear", "out_features")`."""
@@ -49,6 +55,8 @@ class Diagnostic:
     hint: str | None = None
     severity: Severity = Severity.ERROR
     span: Span | None = None
+    origin: str | None = None
+    """The override the fault stands in, as it was written ("--set seed=x"); `span` counts within it."""
 
 
 class FfspecError(Exception):
@@ -91,3 +99,123 @@ class EvaluationError(FfspecError):
     """An eval-mode check found what must never be: a module in train mode, a changed state, a broadcast."""
 
     exit_code = 70
+
+
+MAX_WIDTH = 100
+"""Columns of a source line that are shown; longer ones are cut to a window around the caret."""
+
+MAX_LINE = 120
+"""Columns of the line with the caret; a hint that would reach beyond stands on a line of its own."""
+
+MAX_SHOWN = 100
+"""Diagnostics that are rendered; the summary counts the others."""
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+_STYLES = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;34m"}
+_BOLD = "\x1b[1m"
+_RESET = "\x1b[0m"
+
+
+def render(diagnostics: Sequence[Diagnostic], *, file: str, text: str = "", colour: bool = False) -> str:
+    """Return the diagnostics of one file as people read them, with the lines they point at, and a summary line.
+
+    Args:
+        diagnostics: What was found, in the order to show it.
+        file: The name of the file, as the user wrote it.
+        text: What the file holds.
+        colour: Whether to mark severities with ANSI colours.
+
+    Returns:
+        Lines without a newline at the end; nothing if there are no diagnostics.
+    """
+    if not diagnostics:
+        return ""
+    lines = _BREAK.split(text)
+    rendered = [_render_one(item, file, lines, colour=colour) for item in diagnostics[:MAX_SHOWN]]
+    return "\n".join([*rendered, summarize(diagnostics)])
+
+
+def summarize(diagnostics: Sequence[Diagnostic]) -> str:
+    """Count the diagnostics by severity: "2 errors, 1 warning"."""
+    counts = Counter(item.severity for item in diagnostics)
+    words = [f"{counts[severity]} {severity.value}{'s' * (counts[severity] > 1)}" for severity in Severity if counts[severity]]
+    more = f" (the first {MAX_SHOWN} are shown)" if len(diagnostics) > MAX_SHOWN else ""
+    return ", ".join(words) + more
+
+
+def to_json(diagnostics: Sequence[Diagnostic], *, file: str) -> dict[str, Any]:
+    """Return the diagnostics of one file as the object that `--format json` prints, also when there are none."""
+    return {"version": 1, "file": file, "diagnostics": [_object(item) for item in diagnostics]}
+
+
+def printable(text: str) -> str:
+    """Leave out what a terminal would obey instead of show: control, formatting and unassigned characters."""
+    return text if text.isascii() and text.isprintable() else "".join(_show(character) for character in text)
+
+
+def _object(item: Diagnostic) -> dict[str, Any]:
+    span = item.span
+    places = {} if span is None else {"start": span.start, "end": span.end}
+    found = {
+        "code": item.code,
+        "severity": item.severity.value,
+        "message": item.message,
+        "help": item.hint,
+        "url": None,
+        "path": list(item.path),
+        "range": {name: {"line": at.line, "column": at.column} for name, at in places.items()} or None,
+        "fix": None,
+    }
+    return found if item.origin is None else {**found, "origin": item.origin}
+
+
+def _render_one(item: Diagnostic, file: str, lines: Sequence[str], *, colour: bool) -> str:
+    style, bold, reset = (_STYLES[item.severity], _BOLD, _RESET) if colour else ("", "", "")
+    where = printable(item.origin if item.origin is not None else file)
+    span = item.span
+    if span is not None and item.origin is None:
+        where = f"{where}:{span.start.line}:{span.start.column}"
+    head = f"{bold}{where}:{reset} {style}{item.severity.value}[{item.code}]{reset}: {bold}{printable(item.message)}{reset}"
+    hint = printable(item.hint or "")
+    if item.origin is not None:
+        lines = _BREAK.split(item.origin)
+    if span is None or span.start.line > len(lines):
+        return f"{head}\n      = {hint}" if hint else head
+    shown, before, carets = _window(lines[span.start.line - 1], span)
+    number = "" if item.origin is not None else str(span.start.line)
+    gutter = max(5, len(number))
+    under = f"{' ' * gutter} | {' ' * before}{style}{'^' * carets}"
+    fits = before + carets + 1 + len(hint) <= MAX_LINE
+    tail = "" if not hint else f" {hint}" if fits else f"{reset}\n{' ' * gutter} = {hint}"
+    return f"{head}\n{number:>{gutter}} | {shown}\n{under}{tail}{reset if not tail or fits else ''}".rstrip(" ")
+
+
+def _window(line: str, span: Span) -> tuple[str, int, int]:
+    """Return the part of a line to show, the columns before the caret, and the columns the caret underlines."""
+    start = min(span.start.column - 1, len(line))
+    end = span.end.column - 1 if span.end.line == span.start.line else len(line)
+    left = max(0, start - MAX_WIDTH)
+    cells = [_show(character) for character in line[left : start + 2 * MAX_WIDTH]]
+    columns = [0, *accumulate(_width(cell) for cell in cells)]
+    at, first, last = start - left, 0, len(cells)
+    if left or columns[-1] > MAX_WIDTH:
+        first = bisect_left(columns, columns[at] - MAX_WIDTH // 3)
+        last = bisect_right(columns, columns[first] + MAX_WIDTH) - 1
+    stop = max(at, min(end - left, last))
+    head = "..." if left + first else ""
+    tail = "..." if left + last < len(line) else ""
+    shown = head + "".join(cells[first:last]) + tail
+    return shown.rstrip(), len(head) + columns[at] - columns[first], max(1, columns[stop] - columns[at])
+
+
+def _show(character: str) -> str:
+    if character == "\t":
+        return " "
+    return character if character == " " or character.isprintable() or unicodedata.category(character) == "Zs" else ""
+
+
+def _width(cell: str) -> int:
+    """Return the terminal columns of one shown character, or of nothing."""
+    if not cell or unicodedata.combining(cell) or unicodedata.category(cell) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(cell) in "WF" else 1

@@ -27,6 +27,9 @@ __all__ = ["MAX_DEPTH", "Events", "MarkedYAMLError", "Refused", "forbidden", "re
 MAX_DEPTH = 32
 """How deep lists and mappings may nest."""
 
+MAX_TEXT = 50_000
+"""How long a text with escapes or line breaks may be: those are scanned character by character."""
+
 # PyYAML breaks lines at these three, YAML 1.2 and editors do not: they pass the scanner as noncharacters.
 _HIDE = {0x85: 0x1FFFE, 0x2028: 0x1FFFF, 0x2029: 0x2FFFE}
 _SHOW = {value: key for key, value in _HIDE.items()}
@@ -41,6 +44,7 @@ _FLOW_WORD = r"(?:[^\0\ \t\r\n:,?\[\]{}]|:(?![\0\ \t\r\n,\[\]{}]))++"
 _BLOCK_WORDS = re.compile(rf"{_BLOCK_WORD}(?:\ ++(?!\#){_BLOCK_WORD})*+")
 _FLOW_WORDS = re.compile(rf"{_FLOW_WORD}(?:\ ++(?!\#){_FLOW_WORD})*+")
 _SIMPLE_QUOTED = {"'": re.compile(r"'([^'\r\n\0]*+)'(?!')"), '"': re.compile(r'"([^"\\\r\n\0]*+)"')}
+_QUOTED = {"'": re.compile(r"'(?:[^'\0]|'')*+'"), '"': re.compile(r'"(?:[^"\\\0]|\\[^\0])*+"')}
 
 
 class Refused(Exception):
@@ -122,8 +126,9 @@ class Events(Scanner, Parser):
 
     def check_token(self, *choices: type[Token]) -> bool:
         """Return whether the next token is one of `choices`, or whether there is one."""
-        while self.need_more_tokens():
-            self.fetch_more_tokens()
+        if not self.tokens or self.possible_simple_keys:
+            while self.need_more_tokens():
+                self.fetch_more_tokens()
         return bool(self.tokens) and (not choices or type(self.tokens[0]) in choices)
 
     def need_more_tokens(self) -> bool:
@@ -136,6 +141,16 @@ class Events(Scanner, Parser):
             return False
         self.stale_possible_simple_keys()
         return any(key.token_number == self.tokens_taken for key in self.possible_simple_keys.values())
+
+    def fetch_more_tokens(self) -> None:
+        """Fetch the next token; what begins with a letter or a digit is an unquoted scalar."""
+        self.scan_to_next_token()
+        if self.buffer[self.pointer].isalnum():
+            self.stale_possible_simple_keys()
+            self.unwind_indent(self.column)
+            self.fetch_plain()
+        else:
+            super().fetch_more_tokens()
 
     def scan_to_next_token(self) -> None:
         """Skip spaces, comments and line breaks."""
@@ -172,6 +187,11 @@ class Events(Scanner, Parser):
         if match:
             self.forward(match.end() - start)
             return ScalarToken(match.group(1), False, start, self.pointer, style)
+        whole = _QUOTED[style].match(self.buffer, start)
+        if whole is None:
+            raise ScannerError("while scanning a quoted scalar", start, "found unexpected end of stream", start)
+        if whole.end() - start > MAX_TEXT:
+            raise Refused("FF006", f"a text may have at most {MAX_TEXT:,} characters", start, "keep data in a file of its own")
         try:
             return super().scan_flow_scalar(style)
         except (ValueError, OverflowError):  # chr() of an escape beyond U+10FFFF

@@ -8,8 +8,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Path, SpecError
-from ffspec.spec.facts import Facts
+from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.layers import Linear, Repeat, Residual
+from ffspec.spec.metrics import find_metric
 from ffspec.spec.schedulers import Phase, Span
 from ffspec.spec.step import Call, Misfit, Shape, Step
 
@@ -83,7 +84,7 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
         The plan, or None where a part it needs is missing; and what does not fit.
     """
     if facts is None:
-        facts = parts["dataset"].facts() if parts.get("dataset") else Facts()
+        facts = parts["dataset"].facts(target_kind(parts)) if parts.get("dataset") else Facts()
     layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
     loss: Loss | None = parts.get("loss")
     fold = _Fold()
@@ -105,6 +106,23 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
         schedule=scheduler.phases(span) if scheduler else (),
         steps_per_epoch=per_epoch,
     ), tuple(problems)
+
+
+def target_kind(parts: Mapping[str, Any]) -> TargetKind | None:
+    """Return what the target is wanted as, where it could be read either way.
+
+    A loss on classes wants classes. A loss on numbers wants numbers, unless what is measured are classes (squared error
+    on a perceptron's 0 and 1, judged by accuracy).
+    """
+    loss: Loss | None = parts.get("loss")
+    if loss is None:
+        return None
+    checks = parts.get("checks")
+    named = [*(parts.get("metrics") or ())]
+    if checks is not None:
+        named += [measure.partition(".")[2] for measure in (*checks.improving, *checks.bounds)]
+    found = [metric for metric in map(find_metric, named) if metric is not None]
+    return "classes" if loss.target != "value" or any(metric.target == "classes" for metric in found) else "values"
 
 
 def walk(steps: Sequence[Step]) -> Iterator[Step]:
@@ -240,13 +258,11 @@ def _output_problems(
     layers: Sequence[Layer | Block | None], loss: Loss, facts: Facts, output: Shape
 ) -> Iterator[Diagnostic]:
     """Yield what keeps the network's output from being compared with the target."""
-    if loss.target != "value" and facts.target == "values":
-        yield Diagnostic(
-            code="FF024",
-            message=f"{loss.name} needs classes to tell apart, but the target of this data set is a number",
-            path=("loss",),
-            hint="mse, l1 and huber fit a number",
-        )
+    kinds = {"classes": "classes to tell apart", "values": "numbers"}
+    wanted = "classes" if loss.target != "value" else "values"
+    if facts.target == "values" and wanted == "classes":
+        message = f"{loss.name} needs {kinds[wanted]}, but the target of this data set is {kinds[facts.target]}"
+        yield Diagnostic(code="FF024", message=message, path=("loss",), hint="mse, l1 and huber fit numbers")
         return
     needed, width = outputs_needed(loss, facts), output[-1]
     if needed is None or width is None or width == needed:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ffspec.diagnostics import Diagnostic, Path, Position, Span
@@ -28,6 +29,7 @@ Value: TypeAlias = "Scalar | tuple[Value, ...] | dict[str, Value]"
 
 MAX_BYTES = 2**20
 MAX_NODES = 20_000
+MAX_LINES = 20_000
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _WORD = re.compile(r"[^\s,\[\]{}]+")
@@ -126,6 +128,11 @@ def parse_value(text: str, name: str) -> Source:
     if offset is not None:
         message = f"the character U+{ord(text[offset]):04X} may not stand in YAML"
         return _failed(source, Diagnostic(code="FF002", message=message), Extent(offset, offset + 1))
+    lines = _BREAK.finditer(text)
+    last = next(islice(lines, MAX_LINES, None), None)
+    if last is not None:
+        fault = Diagnostic(code="FF006", message=f"a spec may have at most {MAX_LINES:,} lines")
+        return _failed(source, fault, Extent(last.start(), last.end()))
     composer = _Composer(source)
     value = composer.compose()
     return Source(name, text, value, composer.places, tuple(composer.diagnostics), frozenset(composer.unread))
@@ -205,9 +212,7 @@ class _Composer:
     def _node(self, path: Path, key: Extent | None, depth: int) -> tuple[Value, int]:
         """Read the next node; return its value and the offset behind it."""
         event = self._events.get_event()
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise Refused("FF006", f"a spec may have at most {MAX_NODES:,} values", _start(event))
+        self._count(event)
         if isinstance(event, yaml.AliasEvent):
             self._alias(event, path)
             value: Value = None
@@ -224,6 +229,11 @@ class _Composer:
                 value, end = self._mapping(event, path, depth)
         self.places[path] = Place(key, Extent(_start(event), end))
         return value, end
+
+    def _count(self, event: Any) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise Refused("FF006", f"a spec may have at most {MAX_NODES:,} keys and values", _start(event))
 
     def _sequence(self, start: Any, path: Path, depth: int) -> tuple[Value, int]:
         items: list[Value] = []
@@ -255,8 +265,8 @@ class _Composer:
         """Read a key; None where its value must be left out."""
         event = self._events.peek_event()
         if not isinstance(event, yaml.ScalarEvent):
+            known = len(self.diagnostics)
             with self._aside():
-                known = len(self.diagnostics)
                 _, end = self._node((*path, ""), None, depth + 1)
             extent = Extent(_start(event), end)
             self.unread.add(path)
@@ -264,6 +274,7 @@ class _Composer:
                 self._note("FF007", "keys must be text, found a list or a mapping", extent, path)
             return None, extent
         self._events.get_event()
+        self._count(event)
         extent = Extent(_start(event), _end(event))
         self._properties(event, path)
         text = restore(event.value)

@@ -54,7 +54,7 @@ COMPLAINTS = (
     Complaint("that cannot start any token", "a value may not begin with {found}", _QUOTE),
     Complaint("expected the node content", "a value is missing here"),
     Complaint("found undefined tag handle", "tags are not allowed in a spec", "leave the tag out", "context", "FF005"),
-    Complaint("expected '<document start>'", "a spec must be one document, found a second one", "leave '...' out", code="FF005"),
+    Complaint("expected '<document start>'", "this belongs to nothing above it", "indent it like its neighbours"),
     Complaint("expected alphabetic or numeric character", "a value may not begin with {found}", _QUOTE, "context"),
     Complaint("expected URI", "a value may not begin with {found}", _QUOTE, "context"),
     Complaint("expected ' ', but found", "tags are not allowed in a spec", "leave the tag out", "context", "FF005"),

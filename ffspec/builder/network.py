@@ -28,23 +28,28 @@ def construct(call: Call) -> nn.Module:
     return module
 
 
-def build_network(plan: Plan, *, seed: int = 0, dtype: torch.dtype = torch.float32, device: str = "cpu") -> nn.Sequential:
+def build_network(plan: Plan, *, seed: int = 0, precision: str = "float32", device: str = "cpu") -> nn.Sequential:
     """Build the network of a plan whose shapes are all known.
 
     Args:
         plan: The plan.
         seed: The root seed; the weights come from its "init" streams, one for each parameter.
-        dtype: The parameters' type; a seed gives the same values in every type, but for rounding.
+        precision: A spec's `training.precision`; a seed gives the same values in each, but for rounding.
         device: Where they live; "meta" gives shapes without values.
 
     Returns:
         A plain `torch.nn.Sequential`, in train mode. The caller's random state is left as it was.
     """
     with untouched(), torch.device(device):
-        network = nn.Sequential(*(_module(step) for step in plan.steps)).to(dtype)
+        network = nn.Sequential(*(_module(step) for step in plan.steps)).to(parameter_type(precision))
     if device != "meta":
         _initialise(network, plan.steps, seed, "")
     return network
+
+
+def parameter_type(precision: str) -> torch.dtype:
+    """Return the type of the parameters; with bf16 only the products are bfloat16 (autocast)."""
+    return torch.float64 if precision == "float64" else torch.float32
 
 
 def _module(step: Step) -> nn.Module:

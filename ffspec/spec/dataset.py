@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from fractions import Fraction
 from math import ceil, floor
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
@@ -14,7 +13,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from ffspec.spec import generators, packaged, tables
 from ffspec.spec.base import Component, Either, Family, Node, Plain, details_of
 from ffspec.spec.facts import Facts, TargetKind
-from ffspec.spec.sources import ROWS, SPLITS, Count, Known, Source, refuse, require
+from ffspec.spec.sources import SPLITS, Count, Source, require
+from ffspec.suggest import suggest
 
 CELLS = 250_000_000
 """The most numbers a generator may draw: two gigabytes of them."""
@@ -163,7 +163,7 @@ class Dataset(Node):
             self._check_table(self.source)
         known = self.source.known()
         if known.rows is not None and known.features is not None:
-            cells = known.rows * (known.features + (known.outputs or 0))
+            cells = known.rows * (known.features + (known.columns or 0))
             require(cells <= CELLS, f"must hold at most {CELLS:,} numbers in all, found {cells:,}", self.source.name)
         if known.rows is not None and self.source.sizes() is None:
             message = misfit(self.split, known.rows)
@@ -192,8 +192,9 @@ class Dataset(Node):
         `wants` is the kind of target the loss needs: it decides where the targets are whole numbers, which may be
         either. `rows` is empty where even the names of the splits are unknown.
         """
-        known = settled(self.source.known(), wants)
-        return Facts(features=known.features, target=known.target, outputs=known.outputs, rows=self._rows(known.rows))
+        known = self.source.known()
+        target, outputs = known.settled(wants)
+        return Facts(features=known.features, target=target, outputs=outputs, rows=self._rows(known.rows))
 
     def _rows(self, total: int | None) -> dict[str, int | None]:
         sizes = self.source.sizes()
@@ -222,19 +223,13 @@ def sizes_of(split: Split | Literal["none"] | None, total: int) -> dict[str, int
 def misfit(split: Split | Literal["none"] | None, total: int) -> str | None:
     """Say why `total` rows cannot be split so, or return None."""
     sizes = sizes_of(split, total)
-    asked = ", ".join(f"{name} {size}" for name, size in sizes.items())
-    if sum(sizes.values()) > total:
-        return f"must fit into the {total} rows there are, found {asked}"
+    others = {name: size for name, size in sizes.items() if name != "train"}
+    asked = " and ".join(f"{name} {size}" for name, size in others.items())
     if sizes["train"] < 1:
-        return f"must leave rows to train on: of {total} rows, found {asked}"
+        return f"must leave rows to train on, found {asked} of {total}"
+    if sum(sizes.values()) > total:
+        return f"must fit into the {total} rows there are, found train {sizes['train']} and {asked}"
     return None
-
-
-def settled(known: Known, wants: TargetKind | None) -> Known:
-    """Return `known` with class labels that are numbers read as the loss needs them."""
-    if known.target == "classes" and wants == "values" and known.numeric:
-        return Known(features=known.features, target="values", outputs=1, rows=known.rows)
-    return known
 
 
 def _names_of(split: Split | Literal["none"] | None) -> dict[str, int | None]:
@@ -267,7 +262,7 @@ def _fields(value: Any) -> tuple[Any, list[InitErrorDetails]]:
     strange = [key for key in value if key not in OPTIONS and key not in named]
     if not named:
         # The first strange key that is no slip for an option is meant to be the source.
-        named = [key for key in strange if not get_close_matches(str(key), OPTIONS)][:1]
+        named = [key for key in strange if suggest(str(key), OPTIONS) is None][:1]
     fields = {key: value[key] for key in OPTIONS if key in value}
     problems: list[InitErrorDetails] = []
     if len(named) == 1:

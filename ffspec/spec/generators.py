@@ -102,7 +102,7 @@ class Blobs(Generator):
 
     def known(self) -> Known:
         """Everything follows from the arguments."""
-        return Known(features=self.width, target="classes", outputs=len(self.classes), rows=self.rows)
+        return Known(features=self.width, target="classes", classes=len(self.classes), rows=self.rows)
 
 
 @final
@@ -115,7 +115,7 @@ class Moons(Generator):
 
     def known(self) -> Known:
         """Two features, two classes."""
-        return Known(features=2, target="classes", outputs=2, rows=self.rows)
+        return Known(features=2, target="classes", classes=2, rows=self.rows)
 
 
 @final
@@ -129,7 +129,7 @@ class Circles(Generator):
 
     def known(self) -> Known:
         """Two features, two classes."""
-        return Known(features=2, target="classes", outputs=2, rows=self.rows)
+        return Known(features=2, target="classes", classes=2, rows=self.rows)
 
 
 @final
@@ -180,7 +180,7 @@ class Classification(Generator):
 
     def known(self) -> Known:
         """Everything follows from the arguments."""
-        return Known(features=self.n_features, target="classes", outputs=self.n_classes, rows=self.rows)
+        return Known(features=self.n_features, target="classes", classes=self.n_classes, rows=self.rows)
 
 
 @final
@@ -199,7 +199,7 @@ class Regression(Generator):
 
     def known(self) -> Known:
         """Everything follows from the arguments."""
-        return Known(features=self.n_features, target="values", outputs=self.n_targets, rows=self.rows)
+        return Known(features=self.n_features, target="values", columns=self.n_targets, rows=self.rows)
 
 
 @final
@@ -224,7 +224,7 @@ class GaussianQuantiles(Generator):
 
     def known(self) -> Known:
         """Everything follows from the arguments."""
-        return Known(features=self.n_features, target="classes", outputs=self.n_classes, rows=self.rows)
+        return Known(features=self.n_features, target="classes", classes=self.n_classes, rows=self.rows)
 
 
 @final
@@ -237,7 +237,7 @@ class Friedman1(Generator):
 
     def known(self) -> Known:
         """One value."""
-        return Known(features=self.n_features, target="values", outputs=1, rows=self.rows)
+        return Known(features=self.n_features, target="values", rows=self.rows)
 
 
 @final
@@ -249,7 +249,7 @@ class Friedman2(Generator):
 
     def known(self) -> Known:
         """Four features, one value."""
-        return Known(features=4, target="values", outputs=1, rows=self.rows)
+        return Known(features=4, target="values", rows=self.rows)
 
 
 @final
@@ -261,7 +261,7 @@ class Friedman3(Generator):
 
     def known(self) -> Known:
         """Four features, one value."""
-        return Known(features=4, target="values", outputs=1, rows=self.rows)
+        return Known(features=4, target="values", rows=self.rows)
 
 
 @final
@@ -273,7 +273,7 @@ class SCurve(Generator):
 
     def known(self) -> Known:
         """Three features, one value."""
-        return Known(features=3, target="values", outputs=1, rows=self.rows)
+        return Known(features=3, target="values", rows=self.rows)
 
 
 @final
@@ -286,7 +286,7 @@ class SwissRoll(Generator):
 
     def known(self) -> Known:
         """Three features, one value."""
-        return Known(features=3, target="values", outputs=1, rows=self.rows)
+        return Known(features=3, target="values", rows=self.rows)
 
 
 @final
@@ -298,7 +298,7 @@ class Xor(Generator):
 
     def known(self) -> Known:
         """Two features, two classes."""
-        return Known(features=2, target="classes", outputs=2, rows=self.rows)
+        return Known(features=2, target="classes", classes=2, rows=self.rows)
 
 
 @final
@@ -312,4 +312,4 @@ class Spirals(Generator):
 
     def known(self) -> Known:
         """Two features, a class for each arm."""
-        return Known(features=2, target="classes", outputs=self.n_classes, rows=self.rows)
+        return Known(features=2, target="classes", classes=self.n_classes, rows=self.rows)

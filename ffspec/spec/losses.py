@@ -12,7 +12,7 @@ from ffspec.spec.step import Call, fields_of
 TargetForm: TypeAlias = Literal["index", "probability", "sign", "value"]
 """What the loss compares the output with: a class number of shape (B,), or numbers of the output's own shape: 0 or 1,
 -1 or +1, or any."""
-OutputForm: TypeAlias = Literal["logits", "log_probabilities", "scores", "probability", "logit", "margin", "value", "log_rate"]
+OutputForm: TypeAlias = Literal["logits", "log_probabilities", "scores", "probability", "logit", "margin", "value", "distance", "log_rate"]
 """What the loss takes the network's output for; a prediction is read off it accordingly."""
 
 Weights = Annotated[
@@ -155,7 +155,7 @@ class HingeEmbedding(Loss):
     name: ClassVar[str] = "hinge_embedding"
     torch: ClassVar[str] = "nn.HingeEmbeddingLoss"
     target: ClassVar[TargetForm] = "sign"
-    output: ClassVar[OutputForm] = "value"
+    output: ClassVar[OutputForm] = "distance"
     sole: ClassVar[str | None] = "margin"
     margin: float = Field(1.0, ge=-1e6, le=1e6, description="How far apart the negatives should be.")
 

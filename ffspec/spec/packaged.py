@@ -20,7 +20,7 @@ class Iris(Source):
 
     def known(self) -> Known:
         """Fixed."""
-        return Known(features=4, target="classes", outputs=3, rows=150, numeric=False)
+        return Known(features=4, target="classes", classes=3, rows=150, numeric=False)
 
 
 @final
@@ -31,7 +31,7 @@ class Wine(Source):
 
     def known(self) -> Known:
         """Fixed."""
-        return Known(features=13, target="classes", outputs=3, rows=178, numeric=False)
+        return Known(features=13, target="classes", classes=3, rows=178, numeric=False)
 
 
 @final
@@ -42,7 +42,7 @@ class BreastCancer(Source):
 
     def known(self) -> Known:
         """Fixed."""
-        return Known(features=30, target="classes", outputs=2, rows=569, numeric=False)
+        return Known(features=30, target="classes", classes=2, rows=569, numeric=False)
 
 
 @final
@@ -55,7 +55,7 @@ class Digits(Source):
 
     def known(self) -> Known:
         """As many rows as the chosen digits have."""
-        return Known(features=64, target="classes", outputs=self.n_class, rows=sum(DIGITS[: self.n_class]))
+        return Known(features=64, target="classes", classes=self.n_class, rows=sum(DIGITS[: self.n_class]))
 
 
 @final
@@ -67,4 +67,4 @@ class Diabetes(Source):
 
     def known(self) -> Known:
         """Fixed."""
-        return Known(features=10, target="values", outputs=1, rows=442)
+        return Known(features=10, target="values", rows=442)

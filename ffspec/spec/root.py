@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from ffspec.spec.base import Node, Several
 from ffspec.spec.dataset import Dataset
@@ -38,3 +39,26 @@ class Spec(Node):
         None, max_length=100, description="What is measured beside the loss; accuracy, or r2 and rmse, if left out."
     )
     checks: Annotated[Checks, Field(description="What must hold after training.")] = Checks.model_construct()
+
+    _directory: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def directory(self) -> Path:
+        """Where relative data paths begin: the folder of the file it was read from, else the working directory."""
+        return self._directory
+
+    def at(self, directory: Path) -> Spec:
+        """Return the same spec with its data paths beginning at `directory`."""
+        moved = self.model_copy()
+        moved._directory = directory  # noqa: SLF001 - its own copy
+        return moved
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what the specs say, not where they were read."""
+        if not isinstance(other, Spec):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in Spec.model_fields)
+
+    def __hash__(self) -> int:
+        """Hash the text of the spec."""
+        return hash(self.model_dump_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, TypeAlias
+from typing import Annotated, Any, NoReturn, TypeAlias, cast
 
 from pydantic import Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -21,6 +21,9 @@ ROWS = 10_000_000
 
 COLUMNS = 100_000
 """The largest number of features a spec may ask for."""
+
+FEW = 20
+"""Whole numbers of which there are at most so many different ones are classes, unless something says otherwise."""
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=ROWS)]
 Label: TypeAlias = bool | int | float | str
@@ -57,11 +60,28 @@ class Known:
     """What a source's arguments tell without reading or drawing a row; None where only the data can tell."""
 
     features: int | None = None
-    target: TargetKind | None = None
-    outputs: int | None = None
     rows: int | None = None
+    target: TargetKind | None = None
+    """None where the loss or the data decide."""
+    classes: int | None = None
+    """The number of classes; for a target that may be either, what it would be if it were classes."""
+    columns: int | None = 1
+    """The number of target columns."""
     numeric: bool = True
     """Whether class labels are numbers, so that a loss on values may use them as such."""
+
+    def settled(self, wants: TargetKind | None) -> tuple[TargetKind | None, int | None]:
+        """Return the kind of target and its outputs, with whole numbers read as the loss needs them.
+
+        If it needs nothing in particular, they are what they look like.
+        """
+        target = self.target
+        if target is None:
+            looks = None if self.classes is None else "classes" if self.classes <= FEW else "values"
+            target = wants or cast("TargetKind | None", looks)
+        elif target == "classes" and wants == "values" and self.numeric:
+            target = "values"
+        return target, {"classes": self.classes, "values": self.columns, None: None}[target]
 
 
 class Source(Component):

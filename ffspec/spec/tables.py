@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Literal, TypeAlias, final
 from pydantic import Field, model_validator
 
 from ffspec.spec.base import Either, Several
-from ffspec.spec.sources import ROWS, Known, Label, Numbers, Source, refuse, require
+from ffspec.spec.sources import Known, Label, Numbers, Source, refuse, require
 
-Column: TypeAlias = Annotated[str, Field(min_length=1, max_length=1000)]
+Column: TypeAlias = Annotated[str, Field(max_length=1000)]
+"""A column's name; empty where the file's header leaves it so, as a table written with its row numbers does."""
 Columns: TypeAlias = Annotated[Several[Column], Field(min_length=1, max_length=100_000)]
 File: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -24,22 +25,29 @@ class Table(Source):
     )
     columns: Columns | None = Field(None, description="The columns to predict from; all others by default.")
     drop: Columns | None = Field(None, description="The columns to leave out.")
+    categorical: Columns | None = Field(None, description="Columns of numbers to read as categories.")
     split_column: Column | None = Field(None, description="A column that says train, validation or test for each row.")
     validation: File | None = Field(None, description="Another file, with the validation rows.")
     test: File | None = Field(None, description="Another file, with the test rows.")
     task: Literal["auto", "classification", "regression"] = Field(
         "auto", description="Whether the target is classes or numbers; auto: what the loss needs and the column holds."
     )
+    missing_target: Literal["error", "drop"] = Field(
+        "error", description="What becomes of rows without a target: an error, or they are left out."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Table:
         require(self.columns is None or self.drop is None, "must not stand beside 'columns': write one of them", "drop")
-        for name in ("target", "columns", "drop"):
+        for name in ("target", "columns", "drop", "categorical"):
             _unique(name, getattr(self, name))
-        for name in ("columns", "drop"):
+        for name in ("columns", "drop", "categorical"):
             for index, column in enumerate(getattr(self, name) or ()):
                 require(column not in self.targets, f"must not name the target, found '{column}'", name, index)
                 require(column != self.split_column, f"must not name the split column, found '{column}'", name, index)
+        for index, column in enumerate(self.categorical or ()):
+            used = column not in (self.drop or ()) and (self.columns is None or column in self.columns)
+            require(used, f"must name columns that are used, found '{column}'", "categorical", index)
         message = f"must not be the target, found '{self.split_column}'"
         require(self.split_column not in self.targets, message, "split_column")
         for name in ("validation", "test"):
@@ -62,10 +70,8 @@ class Table(Source):
     def known(self) -> Known:
         """The kind of target, where `task` says it; several targets are values."""
         if len(self.targets) > 1:
-            return Known(target="values", outputs=len(self.targets))
-        if self.task == "regression":
-            return Known(target="values", outputs=1)
-        return Known(target="classes" if self.task == "classification" else None)
+            return Known(target="values", columns=len(self.targets))
+        return Known(target={"auto": None, "classification": "classes", "regression": "values"}[self.task])
 
 
 @final
@@ -133,12 +139,12 @@ class Inline(Source):
         """All but the meaning of whole numbers, which the loss decides."""
         features, rows, first = len(self.rows[0]), len(self.x), self.y[0]
         if isinstance(first, tuple):
-            return Known(features=features, target="values", outputs=len(first), rows=rows)
+            return Known(features=features, target="values", columns=len(first), rows=rows)
         if isinstance(first, bool | str):
-            return Known(features=features, target="classes", outputs=len(set(self.y)), rows=rows, numeric=False)
+            return Known(features=features, target="classes", classes=len(set(self.y)), rows=rows, numeric=False)
         if any(not float(value).is_integer() for value in self.y if isinstance(value, int | float)):
-            return Known(features=features, target="values", outputs=1, rows=rows)
-        return Known(features=features, rows=rows)
+            return Known(features=features, target="values", rows=rows)
+        return Known(features=features, rows=rows, classes=len(set(self.y)))
 
 
 @final
@@ -149,7 +155,7 @@ class Arrays(Source):
 
     def known(self) -> Known:
         """Nothing, before they are there."""
-        return Known()
+        return Known(columns=None)
 
 
 def _unique(name: str, columns: str | tuple[str, ...] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import statistics
@@ -51,6 +52,16 @@ def median(costs: Iterable[Cost]) -> Cost:
     """Return the median wall and the median CPU time, each by itself."""
     costs = tuple(costs)
     return Cost(wall=statistics.median(cost.wall for cost in costs), cpu=statistics.median(cost.cpu for cost in costs))
+
+
+def repeats(description: str | None) -> int:
+    """Read `--repeats N` off the command line, at least 1."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=9, metavar="N", help="how often to run everything (9)")
+    count: int = parser.parse_args().repeats
+    if count < 1:
+        parser.error("--repeats must be at least 1")
+    return count
 
 
 def machine() -> str:

@@ -6,7 +6,6 @@ ffspec also checks the spec and leaves a run directory. Ends with 1 if ffspec ta
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -14,7 +13,7 @@ import tempfile
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.measure import Cost, machine, median, spend
+from tests.bench.measure import Cost, machine, median, repeats, spend
 
 FFSPEC = "ffspec run specs/feedforward.yaml"
 TUTORIAL = "python tutorial_feedforward.py"
@@ -22,22 +21,19 @@ THREADS = {"OMP_NUM_THREADS": "1"}
 """The same for both sides: ffspec trains on one thread anyway, and the script would lose time to a second."""
 
 
-def measure(repeats: int) -> tuple[tuple[Cost, Cost], ...]:
-    """Run ffspec and the script by turns, `repeats` times, after one pair that fills the caches and is not counted."""
+def measure(count: int) -> tuple[tuple[Cost, Cost], ...]:
+    """Run ffspec and the script by turns, `count` times, after one pair that fills the caches and is not counted."""
     with tempfile.TemporaryDirectory() as out:
         ffspec = (sys.executable, "-m", "ffspec", "run", "specs/feedforward.yaml", "--out", out)
         tutorial = (sys.executable, "tests/bench/tutorial_feedforward.py")
-        pairs = [(spend(ffspec, environment=THREADS), spend(tutorial, environment=THREADS)) for _ in range(repeats + 1)]
+        pairs = [(spend(ffspec, environment=THREADS), spend(tutorial, environment=THREADS)) for _ in range(count + 1)]
     return tuple(pairs[1:])
 
 
 def main() -> int:
     """Measure, print the table, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=9, help="pairs of runs (9)")
-    repeats = parser.parse_args().repeats
-
-    pairs = measure(repeats)
+    count = repeats(__doc__)
+    pairs = measure(count)
     ours, theirs = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
     wall = statistics.median(a.wall / b.wall for a, b in pairs)
     cpu = statistics.median(a.cpu / b.cpu for a, b in pairs)
@@ -48,10 +44,8 @@ def main() -> int:
 
     console = Console()
     console.print(machine(), highlight=False)
-    console.print(
-        f"{repeats} pairs of whole processes, A B A B, OMP_NUM_THREADS=1 for both; a ratio under 1: ffspec is faster.",
-        highlight=False,
-    )
+    console.print(f"{count} pairs of whole processes, A B A B, with OMP_NUM_THREADS=1 for both.", highlight=False)
+    console.print("A ratio under 1 means that ffspec is faster.", highlight=False)
     console.print(table)
     return int(wall > 1)
 

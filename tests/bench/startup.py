@@ -5,13 +5,12 @@ The yardstick is a bare import of what these commands cannot do without. Ends wi
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.measure import Cost, machine, median, spend
+from tests.bench.measure import Cost, machine, median, repeats, spend
 
 BUDGET = 0.25
 """CPU seconds, user and system, of the whole process."""
@@ -21,27 +20,24 @@ YARDSTICK = 'python -c "import click, yaml, pydantic"'
 COMMANDS: dict[str, tuple[str, ...]] = {
     YARDSTICK: ("-c", "import click, yaml, pydantic"),
     "ffspec --help": ("-m", "ffspec", "--help"),
-    f"ffspec check {SPEC}": ("-m", "ffspec", "check", SPEC),
-    f"ffspec show {SPEC}": ("-m", "ffspec", "show", SPEC),
+    "ffspec check SPEC": ("-m", "ffspec", "check", SPEC),
+    "ffspec show SPEC": ("-m", "ffspec", "show", SPEC),
     "ffspec schema": ("-m", "ffspec", "schema"),
 }
 
 
-def measure(repeats: int) -> dict[str, tuple[Cost, ...]]:
-    """Run all commands in turn, `repeats` times, after one round that fills the caches and is not counted."""
+def measure(count: int) -> dict[str, tuple[Cost, ...]]:
+    """Run all commands in turn, `count` times, after one round that fills the caches and is not counted."""
     rounds = [
-        {name: spend((sys.executable, *arguments)) for name, arguments in COMMANDS.items()} for _ in range(repeats + 1)
+        {name: spend((sys.executable, *arguments)) for name, arguments in COMMANDS.items()} for _ in range(count + 1)
     ]
     return {name: tuple(costs[name] for costs in rounds[1:]) for name in COMMANDS}
 
 
 def main() -> int:
     """Measure, print the table, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=9, help="runs of every command (9)")
-    repeats = parser.parse_args().repeats
-
-    costs = measure(repeats)
+    count = repeats(__doc__)
+    costs = measure(count)
     bare = median(costs[YARDSTICK]).cpu
     table = Table("command", "CPU s", "least", "wall s", "x bare", f"budget {BUDGET} s")
     for name, spent in costs.items():
@@ -54,7 +50,9 @@ def main() -> int:
 
     console = Console()
     console.print(machine(), highlight=False)
-    console.print(f"Medians of {repeats} runs of the whole process, the commands taking turns.", highlight=False)
+    console.print(
+        f"Medians of {count} runs of the whole process, the commands taking turns; SPEC is {SPEC}.", highlight=False
+    )
     console.print(table)
     return int(any(median(spent).cpu > BUDGET for name, spent in costs.items() if name != YARDSTICK))
 

@@ -1,0 +1,23 @@
+"""`ffspec explain`: what a code means."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("code")
+def explain(code: str) -> int:
+    """Explain a diagnostic's CODE, such as FF012: why it matters, wrong, right."""
+    from difflib import get_close_matches  # noqa: PLC0415 - start-up
+
+    from ffspec.codes import CODES, explanation  # noqa: PLC0415 - start-up
+
+    known = {item.code: item for item in CODES}
+    wanted = code.upper()
+    if wanted not in known:
+        near = get_close_matches(wanted, known, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise click.UsageError(f"unknown code {code}{hint}")
+    click.echo(explanation(known[wanted]))
+    return 0

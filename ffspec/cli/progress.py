@@ -1,0 +1,83 @@
+"""What a run shows while it trains, and when it is done."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ffspec.cli.table import count, figure, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ffspec.planner import Plan
+    from ffspec.runner.evaluation import Measures
+    from ffspec.runner.loop import Row
+    from ffspec.runner.result import Result
+    from ffspec.spec.root import Spec
+
+LINES = 10
+"""How many epochs are printed where there is no terminal to draw a bar on; all, of up to twice as many."""
+
+
+class Reporter:
+    """Shows a run as it goes: a bar on a terminal, some lines elsewhere."""
+
+    def __init__(self) -> None:
+        self._epochs = 0
+        self._bar: Any = None
+        self._task: Any = None
+
+    def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
+        """Say what is about to be trained."""
+        self._epochs = spec.training.epochs
+        rows = ", ".join(f"{count(number)} {name}" for name, number in plan.facts.rows.items())
+        click.echo(f"{spec.name or 'network'}: {count(plan.parameters)} parameters; rows: {rows}")
+        del before, directory
+        if sys.stdout.isatty():
+            self._draw_bar()
+
+    def on_epoch(self, row: Row) -> None:
+        """Show an epoch."""
+        text = "  ".join(f"{name} {figure(value)}" for name, value in row.items() if name not in {"epoch", "lr"})
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, measures=text)
+            return
+        every = 1 if self._epochs <= 2 * LINES else -(-self._epochs // LINES)
+        if row["epoch"] % every == 0 or row["epoch"] in {1, self._epochs}:
+            width = len(str(self._epochs))
+            click.echo(f"  epoch {row['epoch']:>{width}}/{self._epochs}  {text}")
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _draw_bar(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        columns = (
+            TextColumn("  epoch"), MofNCompleteColumn(), BarColumn(bar_width=24), TextColumn("{task.fields[measures]}"),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        self._bar = Progress(*columns)
+        self._bar.start()
+        self._task = self._bar.add_task("", total=self._epochs, measures="")
+
+
+def summary(result: Result) -> str:
+    """Return the loss and metrics of every split before and after, and what became of the expectations."""
+    names = list(next(iter(result.after.values())))
+    header = ["split", *(f"{name} {when}" for name in names for when in ("before", "after"))]
+    rows = [
+        [split, *(figure(side[split].get(name)) for name in names for side in (result.before, result.after))]
+        for split in result.after
+    ]
+    lines = [table(header, rows)]
+    for item in result.expectations:
+        lines.append(f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}")
+    if result.directory is not None:
+        lines.append(f"  run directory: {result.directory}")
+    return "\n".join(lines)

@@ -1,0 +1,120 @@
+"""`ffspec show`: the network as the planner sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ffspec.cli import options
+from ffspec.cli.table import count, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ffspec.planner import Plan
+    from ffspec.spec.root import Spec
+    from ffspec.spec.step import Shape, Step
+
+
+@click.command()
+@options.SPEC
+@options.SET
+@options.formats("text", "json")
+def show(specs: tuple[str, ...], overrides: tuple[str, ...], form: str) -> int:
+    """Show each layer with its shapes, parameters and FLOPs, and the loss, the optimizer and the data."""
+    import json  # noqa: PLC0415 - start-up
+
+    from ffspec import api, document  # noqa: PLC0415 - start-up
+
+    shown = [(path, api.sound(document.load(path, overrides))) for path in specs]
+    if form == "json":
+        click.echo(json.dumps([_as_json(path, spec, api.plan(spec)) for path, spec in shown], indent=2))
+    else:
+        click.echo("\n\n".join(_as_text(spec.name or path, spec, api.plan(spec)) for path, spec in shown))
+    return 0
+
+
+def _as_text(title: str, spec: Spec, plan: Plan) -> str:
+    from ffspec.spec.base import to_plain  # noqa: PLC0415 - start-up
+
+    rows = [("", "input", "", _shape(plan.input), "", ""), *_rows(plan.steps, "")]
+    rows.append(("", "total", "", "", count(plan.parameters), count(plan.flops)))
+    layers = table(("", "layer", "in", "out", "parameters", "FLOPs/row"), rows, left=2)
+    parts = [("data", spec.dataset), ("loss", spec.loss), ("optimizer", spec.optimizer), ("scheduler", spec.scheduler)]
+    lines = [f"  {name:<10} {_line(to_plain(part))}" for name, part in parts if part is not None]
+    lines.insert(1, f"  {'rows':<10} {_rows_of(plan)}")
+    lines.append(f"  {'training':<10} {_training(spec, plan)}")
+    return "\n".join([title, layers, "", *lines])
+
+
+def _rows(steps: Sequence[Step], prefix: str) -> Iterator[tuple[str, ...]]:
+    for index, step in enumerate(steps):
+        yield (
+            f"{prefix}{index}",
+            "  " * prefix.count(".") + _name(step),
+            _shape(step.input),
+            _shape(step.output),
+            count(step.parameters),
+            count(step.flops),
+        )
+        yield from _rows(step.steps, f"{prefix}{index}.")
+
+
+def _name(step: Step) -> str:
+    """Return the torch class, with the arguments that are not shapes."""
+    name = step.call.target.partition(".")[2]
+    shapes = {"in_features", "out_features", "num_features", "normalized_shape", "dim"}
+    shown = [f"{key}={value}" for key, value in step.call.arguments.items() if key not in shapes and value is not None]
+    return f"{name}({', '.join(item for item in shown if item != 'bias=True')})" if shown else name
+
+
+def _shape(shape: Shape) -> str:
+    return " x ".join(count(width) for width in shape)
+
+
+def _rows_of(plan: Plan) -> str:
+    named = [f"{name} {count(rows)}" for name, rows in plan.facts.rows.items()]
+    return ", ".join(named) or "known once the data is read"
+
+
+def _training(spec: Spec, plan: Plan) -> str:
+    steps = count(plan.steps_per_epoch)
+    size = "all rows" if spec.training.batch_size == "all" else f"{spec.training.batch_size} rows"
+    return f"{spec.training.epochs} epochs of {steps} steps of {size}, {spec.training.precision} on {spec.training.device}"
+
+
+def _line(value: Any) -> str:
+    """Write a plain value in one line, in YAML's flow style."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_line(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_line(item) for item in value) + "]"
+    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if not isinstance(value, float | int) or isinstance(value, bool) else str(value)
+
+
+def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
+    return {
+        "file": path,
+        "name": spec.name,
+        "parameters": plan.parameters,
+        "flops": plan.flops,
+        "rows": plan.facts.rows,
+        "input": plan.input,
+        "output": plan.output,
+        "steps": [_step(step) for step in plan.steps],
+        "loss": str(plan.loss),
+        "optimizer": str(plan.optimizer),
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "call": str(step.call),
+        "input": step.input,
+        "output": step.output,
+        "parameters": step.parameters,
+        "flops": step.flops,
+        "path": step.path,
+        "steps": [_step(inner) for inner in step.steps],
+    }

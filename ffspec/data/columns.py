@@ -1,0 +1,120 @@
+"""Columns of cells: numbers with NaN for a missing one, or texts with None; and from them the raw matrix.
+
+N rows, P raw columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffspec.data.loaded import Floats
+from ffspec.data.problems import counted, problem, some
+from ffspec.diagnostics import Path
+
+Cells: TypeAlias = NDArray[Any]
+"""Shape (N,): float64, where NaN is a missing number, or object, holding texts and None for a missing one."""
+
+MOST_LEVELS = 1000
+"""A column of more different texts is no category."""
+
+TRUTH = {True: "true", False: "false"}
+"""Booleans as levels."""
+
+
+def is_numbers(cells: Cells) -> bool:
+    """Whether a column holds numbers; one without any value counts as numbers."""
+    return cells.dtype.kind == "f"
+
+
+def cells_of(values: Any, name: str, path: Path) -> Cells:
+    """Turn a sequence of numbers, of booleans or of texts into a column; None and NaN are missing.
+
+    Raises:
+        SpecError: FF033, the values are of several kinds or of another one, or infinite.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind in "fiu":
+        return finite(array.astype(np.float64), name, path)
+    if array.dtype.kind == "b":
+        return np.array([TRUTH[bool(value)] for value in array], dtype=object)
+    if array.dtype.kind in "OU":
+        return _cells_of_objects(array.tolist(), name, path)
+    raise problem("FF033", f"column {name!r} must hold numbers, booleans or texts, found {array.dtype}", path)
+
+
+def _cells_of_objects(values: list[Any], name: str, path: Path) -> Cells:
+    kinds: dict[str, tuple[int, Any]] = {}
+    cells: list[Any] = []
+    for row, value in enumerate(values):
+        cell, kind = _cell(value)
+        cells.append(cell)
+        if kind is not None:
+            kinds.setdefault(kind, (row, value))
+    if len(kinds) > 1 or "other" in kinds:
+        found = some(f"{kind} ({value!r} in row {row + 1})" for kind, (row, value) in kinds.items())
+        raise problem("FF033", f"column {name!r} must hold numbers, booleans or texts alone, found {found}", path)
+    if not kinds or "a number" in kinds:
+        numbers = np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+        return finite(numbers, name, path)
+    return np.array(cells, dtype=object)
+
+
+def _cell(value: Any) -> tuple[Any, str | None]:
+    """Return a cell and its kind; a missing cell has none."""
+    if value is None or (isinstance(value, Real) and value != value):
+        return None, None
+    if isinstance(value, bool | np.bool_):
+        return TRUTH[bool(value)], "a boolean"
+    if isinstance(value, Real):
+        return float(value), "a number"
+    return (str(value), "a text") if isinstance(value, str) else (None, "other")
+
+
+def finite(numbers: Floats, name: str, path: Path) -> Floats:
+    """Return the column unless it holds infinity.
+
+    Raises:
+        SpecError: FF033, it does.
+    """
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if len(infinite):
+        rows = some((infinite + 1).tolist())
+        raise problem("FF033", f"column {name!r} must hold finite numbers, found {numbers[infinite[0]]} in row {rows}", path)
+    return numbers
+
+
+def assemble(names: Sequence[str], columns: Sequence[Cells], path: Path) -> tuple[Floats, dict[int, tuple[str, ...]]]:
+    """Return the raw matrix of shape (N, P), categories as indices into their levels, and the levels by position.
+
+    Raises:
+        SpecError: FF033, a column holds too many different texts to be categories.
+    """
+    levels: dict[int, tuple[str, ...]] = {}
+    x = np.empty((len(columns[0]), len(columns)), dtype=np.float64)
+    for index, (name, cells) in enumerate(zip(names, columns, strict=True)):
+        if is_numbers(cells):
+            x[:, index] = cells
+            continue
+        levels[index] = tuple(sorted({cell for cell in cells if cell is not None}))
+        _refuse_identifier(name, len(levels[index]), len(cells), path)
+        x[:, index] = codes_of(cells, levels[index])
+    return x, levels
+
+
+def codes_of(cells: Cells, levels: tuple[str, ...]) -> Floats:
+    """Return the index of each cell's level: NaN where the cell is missing, -1 where the level is unknown."""
+    code: dict[str | None, float] = {level: float(index) for index, level in enumerate(levels)}
+    code[None] = np.nan
+    return np.array([code.get(cell, -1.0) for cell in cells], dtype=np.float64)
+
+
+def _refuse_identifier(name: str, levels: int, rows: int, path: Path) -> None:
+    """Refuse a column of names or numbers of rows: one-hot, it would be wide and teach nothing."""
+    if levels > MOST_LEVELS or (levels > 20 and levels > rows / 2):
+        message = f"column {name!r} must hold categories, found {levels:,} different texts in {counted(rows, 'row')}"
+        raise problem("FF033", message, path, f"leave it out with 'drop: [{name}]'")

@@ -1,0 +1,131 @@
+"""Rows in whatever form Python has them, taken apart into columns: to train on, or to prepare for a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ffspec.data.columns import Cells, cells_of, codes_of, is_numbers
+from ffspec.data.fitted import Category, Column, Number
+from ffspec.data.loaded import Floats
+from ffspec.data.problems import counted, problem, quoted, some
+from ffspec.diagnostics import Diagnostic, Path, SpecError
+from ffspec.suggest import suggest
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows taken apart."""
+
+    names: tuple[str, ...] | None
+    """The names of the columns, if they have any."""
+    columns: tuple[Any, ...]
+    """As they came: arrays, series or lists."""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The names of the columns; x0, x1 and so on where they have none."""
+        return tuple(f"x{index}" for index in range(len(self.columns))) if self.names is None else self.names
+
+
+def take_apart(rows: Any, path: Path) -> Rows:
+    """Return the columns of a mapping, a polars or pandas frame, an array of shape (N, P) or a sequence of rows.
+
+    Raises:
+        SpecError: FF036, it is none of these, or has no row or no column.
+    """
+    if isinstance(rows, Mapping):
+        found = Rows(tuple(map(str, rows)), tuple(rows.values()))
+    elif hasattr(rows, "columns") and hasattr(rows, "to_numpy"):
+        found = Rows(tuple(map(str, rows.columns)), tuple(rows[name].to_numpy() for name in rows.columns))
+    else:
+        array = array_of(rows, "x", path)
+        if array.ndim != 2:
+            raise problem("FF036", f"x must have the shape (rows, features), found {array.shape}", path)
+        found = Rows(None, tuple(array.T))
+    lengths = {len(column) for column in found.columns}
+    if len(lengths) > 1:
+        raise problem("FF036", f"the columns of x must be equally long, found {some(sorted(lengths))} rows", path)
+    if not lengths or lengths == {0}:
+        raise problem("FF036", "x must have at least one row and one column, found none", path)
+    return found
+
+
+def array_of(values: Any, name: str, path: Path) -> np.ndarray[Any, Any]:
+    """Return an array of a list, an array, a series or a tensor.
+
+    Raises:
+        SpecError: FF036, its rows are of different lengths, or it is not on the CPU.
+    """
+    try:
+        if isinstance(values, list | tuple) and _mixed(values):
+            return np.array(values, dtype=object)
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise problem("FF036", f"{name} cannot be read as an array: {str(error).splitlines()[0]}", path) from None
+
+
+def _mixed(values: Sequence[Any]) -> bool:
+    """Whether a list holds texts or gaps, of which numpy would make numbers into texts too."""
+    cells = (cell for row in values for cell in (row if isinstance(row, list | tuple) else (row,)))
+    return any(cell is None or isinstance(cell, str) for cell in cells)
+
+
+def encode(rows: Any, columns: Sequence[Column], path: Path = ()) -> Floats:
+    """Return the raw matrix of new rows, of shape (N, P), as `Preparation.transform` takes it.
+
+    Raises:
+        SpecError: FF031 a column is missing, FF033 a cell is of the wrong kind, FF036 the shape is wrong.
+    """
+    if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiu" and all(isinstance(c, Number) for c in columns):
+        if rows.ndim != 2 or rows.shape[1] != len(columns):
+            raise problem("FF036", f"x must have the shape (rows, {len(columns)}), found {rows.shape}", path)
+        return _finite_matrix(rows.astype(np.float64), columns, path)
+    found = take_apart(rows, path)
+    if found.names is None:
+        if len(found.columns) != len(columns):
+            message = f"x must have {counted(len(columns), 'column')}, found {len(found.columns)}"
+            raise problem("FF036", message, path)
+        given = dict(zip((column.name for column in columns), found.columns, strict=True))
+    else:
+        given = dict(zip(found.names, found.columns, strict=True))
+    require_columns(((column.name, path) for column in columns), tuple(given))
+    return np.stack([_encoded(column, cells_of(given[column.name], column.name, path), path) for column in columns], axis=1)
+
+
+def _finite_matrix(x: Floats, columns: Sequence[Column], path: Path) -> Floats:
+    for index in np.flatnonzero(np.isinf(x).any(axis=0)):
+        cells_of(x[:, index], columns[index].name, path)
+    return x
+
+
+def _encoded(column: Column, cells: Cells, path: Path) -> Floats:
+    if is_numbers(cells) == isinstance(column, Number):
+        return codes_of(cells, column.levels) if isinstance(column, Category) else cells
+    if is_numbers(cells):
+        known = cells[~np.isnan(cells)]
+        if not len(known):
+            return cells
+        raise problem("FF033", f"column {column.name!r} must hold texts, as in training, found {known[0]:g}", path)
+    row = next(index for index, cell in enumerate(cells) if cell is not None)
+    message = f"column {column.name!r} must hold numbers, as in training, found {cells[row]!r} in row {row + 1}"
+    raise problem("FF033", message, path)
+
+
+def require_columns(asked: Any, found: tuple[str, ...]) -> None:
+    """Report every column in `asked`, pairs of a name and its place in the spec, that is not there.
+
+    Raises:
+        SpecError: FF031.
+    """
+    problems = []
+    for name, path in asked:
+        if name not in found:
+            near = suggest(name, found)
+            hint = f"did you mean '{near}'?" if near else f"the columns are {quoted(found, most=12)}"
+            problems.append(Diagnostic(code="FF031", message=f"there is no column {name!r}", path=path, hint=hint))
+    if problems:
+        raise SpecError(tuple(problems))

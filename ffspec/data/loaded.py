@@ -1,0 +1,80 @@
+"""The frozen values the loading is made of: raw rows in, splits ready for training out. N rows, P raw columns, F features,
+C target columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffspec.spec.facts import Facts, TargetKind
+from ffspec.spec.sources import Label
+
+if TYPE_CHECKING:
+    from ffspec.data.preparation import Preparation
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawTarget:
+    """The target as the source has it."""
+
+    values: NDArray[Any]
+    """Shape (N,) or (N, C): numbers, booleans or texts (of dtype object)."""
+    names: tuple[str, ...] = ("target",)
+    kind: TargetKind | None = None
+    """What the source or the spec says it is."""
+    numeric: bool = True
+    """Whether labels of `kind` classes are numbers, which a loss on values may use as such."""
+    classes: tuple[Label, ...] | None = None
+    """The classes in the order of their codes, where the source fixes them; `values` then holds codes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """All rows of a source, before split and preparation."""
+
+    x: Floats
+    """Shape (N, P): numbers, NaN where one is missing; in a column of categories, the index of the level."""
+    names: tuple[str, ...]
+    levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """The levels of the columns that are categories, by position."""
+    target: RawTarget
+    fixed: Mapping[str, Ints] = field(default_factory=dict)
+    """The rows the source itself puts into a split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The rows of one split."""
+
+    x: Floats
+    """Shape (N, F), contiguous."""
+    y: Floats | Ints
+    """Class codes of shape (N,), or values of shape (N, C)."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.x)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A data set ready for training."""
+
+    splits: dict[str, Split]
+    """In the order train, validation, test; a split that does not exist is absent."""
+    facts: Facts
+    """Complete: nothing in it is None."""
+    features: tuple[str, ...]
+    """The columns of x, after preparation."""
+    targets: tuple[str, ...]
+    classes: tuple[Label, ...] | None
+    """The label of each class code; None for values."""
+    preparation: Preparation
+    """What was fitted on the training split, to be applied to rows that come later."""

@@ -1,0 +1,223 @@
+"""From the files of a table to raw rows: which columns, what they hold, and which rows belong to which split."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ffspec.data.arrays import missing_target
+from ffspec.data.columns import TRUTH, Cells, assemble, finite
+from ffspec.data.files import read_file
+from ffspec.data.incoming import require_columns
+from ffspec.data.loaded import Ints, Raw, RawTarget
+from ffspec.data.problems import problem, quoted, some
+from ffspec.diagnostics import Path
+from ffspec.spec.sources import SPLITS
+from ffspec.spec.tables import Csv, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The rows of all files, one after another."""
+
+    table: Table
+    frame: pl.DataFrame
+    origins: tuple[tuple[str, int], ...]
+    """The files, and how many rows each has."""
+    numbers: Ints
+    """The number each row of `frame` has in all files together."""
+
+    @property
+    def path(self) -> Path:
+        """The source in the spec."""
+        return ("dataset", self.table.name)
+
+    def row(self, index: int) -> int | str:
+        """Return the number of a row in its file, counted from 1 after the header."""
+        number = int(self.numbers[index])
+        for name, count in self.origins:
+            if number < count:
+                return number + 1 if len(self.origins) == 1 else f"{number + 1} of {name}"
+            number -= count
+        raise IndexError(index)
+
+
+def read_table(table: Table, directory: pathlib.Path) -> Raw:
+    """Read all rows of a table, whatever file they are in.
+
+    Raises:
+        SpecError: FF030 to FF033, FF035 and FF037.
+    """
+    path = ("dataset", table.name)
+    main = read_file(table, table.path, directory, (*path, "path"))
+    require_columns(_asked(table), tuple(main.columns))
+    features = _features(table, main.columns)
+    used = [*features, *table.targets, *([table.split_column] if table.split_column else [])]
+    frames = {table.path: main.select(used)}
+    for name, file in table.files.items():
+        other = read_file(table, file, directory, (*path, name))
+        require_columns(((column, (*path, name)) for column in used), tuple(other.columns))
+        frames[f"{file}" if file not in frames else f"{file} ({name})"] = other.select(used)
+    sheet = _sheet(table, frames)
+    columns = [_feature(sheet, name) for name in features]
+    x, levels = assemble(features, columns, path)
+    return Raw(x=x, names=tuple(features), levels=levels, target=_target(sheet), fixed=_fixed(sheet))
+
+
+def _asked(table: Table) -> Iterator[tuple[str, Path]]:
+    """Yield every column the spec names, with its place."""
+    path = ("dataset", table.name)
+    for field in ("target", "columns", "drop", "categorical", "split_column"):
+        value = getattr(table, field)
+        if isinstance(value, str):
+            yield value, (*path, field)
+        for index, name in enumerate(value if isinstance(value, tuple) else ()):
+            yield name, (*path, field, index)
+
+
+def _features(table: Table, columns: Sequence[str]) -> list[str]:
+    others = {*table.targets, *(table.drop or ()), table.split_column}
+    features = list(table.columns or (name for name in columns if name not in others))
+    if not features:
+        raise problem("FF037", "no column is left to predict from", ("dataset", table.name))
+    if "" in features and table.columns is None:
+        hint = "leave it out with drop: [''], or give it a name"
+        raise problem("FF037", "a column without a name must be left out or named", ("dataset", table.name), hint)
+    return features
+
+
+def _sheet(table: Table, frames: dict[str, pl.DataFrame]) -> Sheet:
+    """Put the files one after another, without blank lines and, if asked, rows without a target."""
+    try:
+        frame = pl.concat(list(frames.values()), how="vertical_relaxed")
+    except pl.exceptions.PolarsError as error:
+        message = f"the files must have columns of the same kinds: {str(error).splitlines()[0]}"
+        raise problem("FF033", message, ("dataset", table.name)) from None
+    keep = ~pl.all_horizontal(pl.all().is_null())
+    if table.missing_target == "drop":
+        keep = keep & pl.all_horizontal(pl.col(table.targets).is_not_null())
+    mask = frame.select(keep.alias("keep")).get_column("keep").to_numpy()
+    origins = tuple((name, part.height) for name, part in frames.items())
+    if not mask.any():
+        raise problem("FF032", "every row must have a target, found none that has", ("dataset", table.name, "target"))
+    return Sheet(table, frame.filter(mask), origins, np.flatnonzero(mask).astype(np.int64))
+
+
+def _fixed(sheet: Sheet) -> dict[str, Ints]:
+    """Return the rows that the split column or files of their own put into a split."""
+    table = sheet.table
+    if table.split_column is not None:
+        words = sheet.frame.get_column(table.split_column).cast(pl.String).to_list()
+        path = (*sheet.path, "split_column")
+        strange = [word for word in dict.fromkeys(words) if word not in SPLITS]
+        if strange:
+            found = some(
+                f"{'an empty cell' if word is None else repr(word)} in row {sheet.row(words.index(word))}" for word in strange
+            )
+            message = f"{table.split_column!r} must say train, validation or test, found {found}"
+            raise problem("FF035", message, path)
+        if "train" not in words:
+            raise problem("FF035", f"{table.split_column!r} must put rows into train, found none", path)
+        array = np.array(words)
+        return {name: np.flatnonzero(array == name).astype(np.int64) for name in SPLITS if name in words}
+    fixed = {}
+    start = sheet.origins[0][1]
+    for name, (file, count) in zip(table.files, sheet.origins[1:], strict=True):
+        inside = (sheet.numbers >= start) & (sheet.numbers < start + count)
+        if not inside.any():
+            raise problem("FF035", f"{file} must have rows with a target, found none", (*sheet.path, name))
+        fixed[name] = np.flatnonzero(inside).astype(np.int64)
+        start += count
+    return fixed
+
+
+def _feature(sheet: Sheet, name: str) -> Cells:
+    """Return a column as numbers or as texts."""
+    series = _typed(sheet, name, sheet.path)
+    if name in (sheet.table.categorical or ()):
+        texts = series.cast(pl.Boolean) if series.dtype == pl.Boolean else _whole(series)
+        return np.array(texts.cast(pl.String).to_list(), dtype=object)
+    if series.dtype.is_numeric():
+        return finite(series.cast(pl.Float64).to_numpy().astype(np.float64), name, sheet.path)
+    if series.dtype == pl.Boolean:
+        return np.array([None if value is None else TRUTH[value] for value in series.to_list()], dtype=object)
+    return np.array(series.to_list(), dtype=object)
+
+
+def _whole(series: pl.Series) -> pl.Series:
+    """Return numbers that are all whole as integers, so that as levels they read `1`, not `1.0`."""
+    if series.dtype.is_float() and (series.drop_nulls() % 1 == 0).all():
+        return series.cast(pl.Int64)
+    return series
+
+
+def _target(sheet: Sheet) -> RawTarget:
+    table = sheet.table
+    columns = []
+    for index, name in enumerate(table.targets):
+        path = (*sheet.path, "target") if isinstance(table.target, str) else (*sheet.path, "target", index)
+        series = _typed(sheet, name, path)
+        holes = (series.is_null() | series.is_nan()) if series.dtype.is_float() else series.is_null()
+        if holes.any():
+            rows = [sheet.row(int(row)) for row in np.flatnonzero(holes.to_numpy())]
+            hint = f"write '{table.name}: {{missing_target: drop}}' to leave such rows out"
+            raise missing_target(name, rows, path, hint)
+        if len(table.targets) > 1 and not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
+            message = f"several targets must be numbers, but {name!r} holds texts: {quoted(series.unique().sort().to_list())}"
+            raise problem("FF033", message, path)
+        columns.append(_target_values(series, name, path))
+    kinds = {"auto": None, "classification": "classes", "regression": "values"}
+    values = columns[0] if len(columns) == 1 else np.stack(columns, axis=1).astype(np.float64)
+    return RawTarget(values=values, names=table.targets, kind=kinds[table.task])
+
+
+def _target_values(series: pl.Series, name: str, path: Path) -> Any:
+    if series.dtype.is_integer():
+        return series.cast(pl.Int64).to_numpy()
+    if series.dtype.is_numeric():
+        return finite(series.cast(pl.Float64).to_numpy().astype(np.float64), name, path)
+    return series.to_numpy() if series.dtype == pl.Boolean else np.array(series.to_list(), dtype=object)
+
+
+def _typed(sheet: Sheet, name: str, path: Path) -> pl.Series:
+    """Return a column as numbers, booleans or texts; missing cells are null, or NaN among numbers.
+
+    Raises:
+        SpecError: FF033, it is neither, or numbers but for a few cells.
+    """
+    series = sheet.frame.get_column(name)
+    if isinstance(sheet.table, Csv):
+        return _parsed(series, sheet, name, path)
+    if series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.String):
+        return series
+    if series.dtype in (pl.Categorical, pl.Enum):
+        return series.cast(pl.String)
+    if series.dtype == pl.Null:
+        return series.cast(pl.Float64)
+    message = f"column {name!r} must hold numbers, booleans or texts, found {series.dtype}"
+    raise problem("FF033", message, path, f"leave it out with 'drop: [{name}]'")
+
+
+def _parsed(texts: pl.Series, sheet: Sheet, name: str, path: Path) -> pl.Series:
+    """Read the texts of a CSV column as whole numbers, as numbers or as booleans, if all of them are."""
+    for dtype in (pl.Int64, pl.Float64):
+        numbers = texts.cast(dtype, strict=False)
+        failed = numbers.is_null() & texts.is_not_null()
+        if not failed.any():
+            return numbers if texts.null_count() < len(texts) else texts.cast(pl.Float64)
+    lower = texts.str.to_lowercase()
+    if lower.drop_nulls().is_in(["true", "false"]).all():
+        return lower == "true"
+    present = len(texts) - texts.null_count()
+    if int(failed.sum()) * 2 < present and name not in (sheet.table.categorical or ()):
+        rows = np.flatnonzero(failed.to_numpy())
+        found = some(f"{texts[int(row)]!r} in row {sheet.row(int(row))}" for row in rows)
+        value = texts[int(rows[0])]
+        hint = f"write 'null_values: [{value!r}]' if it stands for a missing cell, or 'categorical: [{name}]' if all are names"
+        raise problem("FF033", f"column {name!r} must hold numbers, as most of its cells do, found {found}", path, hint)
+    return texts

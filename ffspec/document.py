@@ -1,0 +1,176 @@
+"""A spec file that has been read and validated: its Spec, and every structural fault with its place."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence, Set
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from pydantic import ValidationError, create_model
+
+from ffspec import diagnostics as rendering
+from ffspec import source as reading
+from ffspec.diagnostics import Diagnostic, Path, Position, Severity, Span, SpecError
+from ffspec.overrides import Override, apply
+from ffspec.source import Extent, Source
+from ffspec.spec import grammar
+from ffspec.spec.base import Component, Node
+from ffspec.spec.faults import faults
+from ffspec.spec.root import Spec
+
+
+@dataclass(frozen=True)
+class Document:
+    """A spec with the text it was read from."""
+
+    source: Source
+    spec: Spec | None
+    """The spec; None where anything structural is wrong."""
+    parts: Mapping[str, Any]
+    """The valid top-level values by key, defaults included. An invalid layer is None in the tuple of layers."""
+    diagnostics: tuple[Diagnostic, ...]
+    """The structural faults, in file order; those of overrides follow."""
+    directory: pathlib.Path = field(default_factory=pathlib.Path)
+    """Where relative paths of data files start."""
+    overrides: tuple[Override, ...] = ()
+
+    def locate(self, diagnostic: Diagnostic) -> Diagnostic:
+        """Return the diagnostic with its place in the file or in an override, found by its path.
+
+        What is not in the file is shown where it would be: at the key of the mapping it belongs to, or, for the
+        argument that may stand alone, at the value standing alone.
+        """
+        if diagnostic.span is not None or diagnostic.origin is not None:
+            return diagnostic
+        path = diagnostic.path
+        written, rest = grammar.find(path, self.source.value)
+        for override in reversed(self.overrides):
+            under = override.path == path[: len(override.path)]
+            if under and (path != override.path or not diagnostic.at_key):
+                extent = _extent(override.source, path[len(override.path) :], diagnostic, above=override.path)
+                return override.spanned(diagnostic, extent)
+            if under or _shared(override.path, path) > len(path) - len(rest):
+                return override.on_path(diagnostic)
+        if () not in self.source.places:
+            return diagnostic
+        return replace(diagnostic, span=self.source.span(_extent(self.source, path, diagnostic)))
+
+    def render(self, diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
+        """Return diagnostics as people read them, located and in file order."""
+        located = in_order(self.locate(item) for item in diagnostics)
+        return rendering.render(located, file=self.source.name, text=self.source.text, colour=colour)
+
+
+def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Document:
+    """Read and validate a spec file, or standard input where `path` is "-".
+
+    Never raises for what a user may have written: the document's `diagnostics` say what is wrong.
+    """
+    name = os.fspath(path)
+    return _validate(reading.read(name), overrides, pathlib.Path() if name == "-" else pathlib.Path(name).parent)
+
+
+def parse(
+    text: str, name: str = "<text>", overrides: Sequence[str] = (), directory: str | os.PathLike[str] = "."
+) -> Document:
+    """Validate a spec given as text; `name` is what diagnostics call it. See `load`."""
+    return _validate(reading.parse(text, name), overrides, pathlib.Path(directory))
+
+
+def raise_for(document: Document, diagnostics: Sequence[Diagnostic]) -> None:
+    """Raise if any diagnostic is an error.
+
+    Raises:
+        SpecError: with all the diagnostics, located, and the rendered text.
+    """
+    if any(item.severity is Severity.ERROR for item in diagnostics):
+        located = in_order(document.locate(item) for item in diagnostics)
+        raise SpecError(located, document.render(located))
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sort located diagnostics by their place in the file; those of overrides follow."""
+    start = Span(Position(0, 0), Position(0, 0))
+    return tuple(
+        sorted(diagnostics, key=lambda item: (True, start) if item.origin is not None else (False, item.span or start))
+    )
+
+
+def _validate(source: Source, texts: Sequence[str], directory: pathlib.Path) -> Document:
+    if not isinstance(source.value, dict):
+        return Document(source, None, {}, source.diagnostics, directory)
+    value, overrides, misplaced = apply(source.value, texts)
+    found: tuple[Diagnostic, ...] = ()
+    spec = None
+    try:
+        spec = Spec.model_validate(value)
+    except ValidationError as failure:
+        found = faults(failure, value)
+    unplaced = Document(source, None, {}, (), directory, overrides)
+    located = (unplaced.locate(item) for item in found if not _unread(source, item.path))
+    order = {f"--set {text}": index for index, text in enumerate(texts)}
+    diagnostics = in_order(sorted((*misplaced, *located, *source.diagnostics), key=lambda item: order.get(item.origin or "", -1)))
+    spoiled = {*(item.path for item in found), *source.unread}
+    parts = _parts(cast("dict[str, Any]", value), spoiled) if spec is None or source.unread else dict(spec)
+    return Document(source, None if diagnostics else spec, parts, diagnostics, directory, overrides)
+
+
+def _unread(source: Source, path: Path) -> bool:
+    """Return whether a path leads into a value that could not be read, which is a diagnostic already."""
+    written, _ = grammar.find(path, source.value)
+    return any(written[:length] in source.unread for length in range(len(written) + 1))
+
+
+def _parts(value: Mapping[str, Any], spoiled: Iterable[Path]) -> dict[str, Any]:
+    """Validate what no fault lies in."""
+    bad = {path[0] for path in spoiled if path}
+    good = {name: copy(item) for name, item in Spec.model_fields.items() if name not in bad}
+    fields: dict[str, Any] = {name: (item.annotation, item) for name, item in good.items()}
+    try:
+        node = create_model("Parts", __base__=Node, **fields).model_validate({key: value[key] for key in good if key in value})
+    except ValidationError:  # a fault that only shows without the others
+        return {}
+    layers = value.get("layers")
+    if "layers" in bad and isinstance(layers, tuple) and ("layers",) not in spoiled:
+        return {**dict(node), "layers": _layers(layers, {path[1] for path in spoiled if path[:1] == ("layers",)})}
+    return dict(node)
+
+
+def _layers(items: tuple[Any, ...], bad: Set[str | int]) -> tuple[Any, ...]:
+    family = grammar.family_of(grammar.at(("layers", 0)))
+    assert family is not None  # noqa: S101 (the models say so)
+    return tuple(None if index in bad else family.parse(item) for index, item in enumerate(items))
+
+
+def _extent(source: Source, path: Path, fault: Diagnostic, above: Path = ()) -> Extent:
+    """Return where a path stands in a text, or else where it would."""
+    written, rest = grammar.find(path, source.value, above)
+    place = source.places[written]
+    if place.key is not None and (fault.at_key or place.value.start == place.value.end or _beside(source, written, rest, above)):
+        return place.key
+    if not written and rest:
+        return min((item.key for item in source.places.values() if item.key is not None), default=place.value)
+    return place.value
+
+
+def _beside(source: Source, written: Path, rest: Path, above: Path) -> bool:
+    """Return whether what is missing belongs beside the value found, not into it: then the key is the place to show."""
+    if not rest:
+        return False
+    kinds = grammar.at((*above, *written))
+    return isinstance(_at(source.value, written), Mapping) or any(
+        isinstance(kind, type) and issubclass(kind, Component) for kind in kinds
+    )
+
+
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _shared(left: Path, right: Path) -> int:
+    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

@@ -1,0 +1,29 @@
+"""What ffspec knows about networks: checks of a spec that need neither torch nor the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ffspec.planner import draft, target_kind
+from ffspec.rules.consistency import inconsistencies
+from ffspec.spec.facts import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ffspec.diagnostics import Diagnostic
+
+__all__ = ["examine"]
+
+
+def examine(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a spec beyond its structure; it need not be whole.
+
+    Args:
+        parts: The valid top-level values by key; an invalid layer is None.
+        facts: The shape of the loaded data; what follows from the spec alone if left out.
+    """
+    if facts is None:
+        facts = parts["dataset"].facts(target_kind(parts)) if parts.get("dataset") else Facts()
+    _, problems = draft(parts, facts)
+    return (*problems, *inconsistencies(parts, facts))

@@ -1,0 +1,89 @@
+"""What the parts of a spec must say about each other, beside the shapes."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from ffspec.diagnostics import Diagnostic, Path
+from ffspec.spec.metrics import METRICS, find_metric
+from ffspec.spec.training import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ffspec.spec.facts import Facts
+
+
+def inconsistencies(parts: Mapping[str, Any], facts: Facts) -> Iterator[Diagnostic]:
+    """Yield what does not fit together: measures of splits or metrics that do not exist, metrics of the other task.
+
+    Args:
+        parts: The valid top-level values of a spec by key.
+        facts: What is known of its data.
+    """
+    checks, training, scheduler = parts.get("checks"), parts.get("training"), parts.get("scheduler")
+    for index, name in enumerate(parts.get("metrics") or ()):
+        yield from _metric_problems(name, facts, ("metrics", index))
+    if checks is not None:
+        for index, name in enumerate(checks.improving):
+            path: Path = ("checks", "improves") if isinstance(checks.improves, str) else ("checks", "improves", index)
+            yield from _measure_problems(name, facts, path)
+        for name in checks.bounds:
+            yield from _measure_problems(name, facts, ("checks", name), at_key=True)
+    if training is not None and training.early_stopping is not None:
+        yield from _monitor_problems(training.early_stopping.monitor, facts, ("training", "early_stopping"))
+    monitor = getattr(scheduler, "monitor", None)
+    if monitor is not None:
+        yield from _monitor_problems(monitor, facts, ("scheduler", "reduce_on_plateau"))
+
+
+def _monitor_problems(measure: str, facts: Facts, path: Path) -> Iterator[Diagnostic]:
+    split = measure.partition(".")[0]
+    if split == "test":
+        yield Diagnostic(
+            code="FF026",
+            message=f"training must not watch the test split, found '{measure}'",
+            path=(*path, "monitor"),
+            hint="watch validation.loss: what chose the weights cannot judge them",
+        )
+    elif split == "validation" and facts.rows and "validation" not in facts.rows:
+        yield Diagnostic(
+            code="FF026",
+            message=f"'{measure}' needs a validation split, and the dataset has none",
+            path=(*path, "monitor"),
+            hint="write split: {validation: 0.1, test: 0.2} under dataset",
+        )
+    else:
+        yield from _measure_problems(measure, facts, (*path, "monitor"))
+
+
+def _measure_problems(measure: str, facts: Facts, path: Path, *, at_key: bool = False) -> Iterator[Diagnostic]:
+    """Check a measure: a split, a dot, and the loss or a metric."""
+    split, _, name = measure.partition(".")
+    names = ("loss", *(metric.name for metric in METRICS))
+    splits = tuple(facts.rows) or SPLITS
+    if split not in splits or name not in names:
+        near = get_close_matches(measure, [f"{one}.{other}" for one in splits for other in names], n=1)
+        message = f"must be a split and a measure, such as test.loss, found '{measure}'"
+        if split in SPLITS and split not in splits:
+            message = f"the dataset has no {split} split to measure"
+        hint = f"did you mean '{near[0]}'?" if near else f"the splits are {', '.join(splits)}"
+        yield Diagnostic(code="FF025", message=message, path=path, at_key=at_key, hint=hint)
+    else:
+        yield from _metric_problems(name, facts, path, at_key=at_key)
+
+
+def _metric_problems(name: str, facts: Facts, path: Path, *, at_key: bool = False) -> Iterator[Diagnostic]:
+    metric = find_metric(name)
+    if metric is None or facts.target is None or metric.target == facts.target:
+        return
+    kinds = {"classes": "classes", "values": "numbers"}
+    fitting = ", ".join(one.name for one in METRICS if one.target == facts.target)
+    yield Diagnostic(
+        code="FF027",
+        message=f"{name} measures {kinds[metric.target]}, but the target is {kinds[facts.target]}",
+        path=path,
+        at_key=at_key,
+        hint=f"metrics of {kinds[facts.target]}: {fitting}",
+    )

@@ -1,0 +1,131 @@
+"""The eval-mode check: what the network makes of a split, and proof that looking changed nothing.
+
+Shapes: B batch, F features, C classes or target columns.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ffspec.diagnostics import DivergedError, EvaluationError
+from ffspec.runner.metrics import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ffspec.spec.losses import Loss
+    from ffspec.spec.metrics import Metric
+
+ROWS_AT_ONCE = 16_384
+
+Measures = dict[str, float]
+"""The loss and the metrics of one split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A split as tensors on the device: x (B, F), and the target as data and as the loss wants it."""
+
+    x: Tensor
+    y: Tensor
+    """Class numbers (B,), or numbers (B, C)."""
+    target: Tensor
+    """What the loss compares the output with."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.x)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Everything an evaluation needs beside the network and the rows."""
+
+    spec: Loss
+    loss: nn.Module
+    classes: int | None
+    metrics: Sequence[Metric]
+    autocast: Callable[[], torch.autocast]
+
+
+def check(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict[str, Measures]:
+    """Evaluate every split in eval mode, and assert what an evaluation must never break.
+
+    Every module is in eval mode; parameters, buffers and random state are bit-identical before and after; a second
+    pass gives the same bits; the output has the target's shape; everything is finite. The modes are restored.
+
+    Raises:
+        DivergedError: The output or the loss of a split is not finite.
+        EvaluationError: One of the other assertions fails.
+    """
+    bits, random = _bits(network), torch.get_rng_state()
+    results = {}
+    with eval_mode(network), torch.inference_mode():
+        training = [name or "the network" for name, module in network.named_modules() if module.training]
+        if training:
+            raise EvaluationError(f"these modules stay in train mode: {', '.join(training)}")
+        for name, batch in splits.items():
+            output = forward(network, batch.x, judge)
+            if not torch.equal(output, forward(network, batch.x, judge)) and bool(output.isfinite().all()):
+                raise EvaluationError(f"two eval-mode passes over the {name} split differ")
+            _check_shapes(name, output, batch, judge)
+            if not bool(output.isfinite().all()):
+                raise DivergedError(f"the network's output on the {name} split is not finite")
+            results[name] = _measured(output, batch, judge)
+    if any(not torch.equal(before, now) for before, now in zip(bits, _bits(network), strict=True)):
+        raise EvaluationError("evaluating changed the network's parameters or buffers")
+    if not torch.equal(random, torch.get_rng_state()):
+        raise EvaluationError("evaluating drew random numbers")
+    return results
+
+
+def measure_splits(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict[str, Measures]:
+    """Evaluate splits between two epochs: the same figures as `check`, without its proofs."""
+    with eval_mode(network), torch.inference_mode():
+        return {name: _measured(forward(network, batch.x, judge), batch, judge) for name, batch in splits.items()}
+
+
+@contextmanager
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """Put every module into eval mode for a block, and each back into the mode it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def forward(network: nn.Module, x_BF: Tensor, judge: Judge) -> Tensor:
+    """Return the output for all rows, (B, C), a bounded number of rows at a time."""
+    with judge.autocast():
+        if len(x_BF) <= ROWS_AT_ONCE:
+            output: Tensor = network(x_BF)
+            return output
+        return torch.cat([network(part) for part in x_BF.split(ROWS_AT_ONCE)])
+
+
+def _check_shapes(name: str, output: Tensor, batch: Batch, judge: Judge) -> None:
+    """Refuse to broadcast: (B, 1) against (B,) would compare every row with every other."""
+    expected = (batch.rows, judge.classes) if judge.spec.target == "index" else tuple(batch.target.shape)
+    if tuple(output.shape) != expected:
+        message = f"the output for the {name} split has shape {tuple(output.shape)}, its target needs {expected}"
+        raise EvaluationError(message)
+
+
+def _measured(output: Tensor, batch: Batch, judge: Judge) -> Measures:
+    with judge.autocast():
+        loss = float(judge.loss(output, batch.target))
+    return {"loss": loss, **measure(output, batch.y, judge.spec, judge.classes, judge.metrics)}
+
+
+def _bits(network: nn.Module) -> list[Tensor]:
+    """Return a copy of every parameter and buffer as bytes, so that even NaN equals itself."""
+    return [tensor.detach().reshape(-1).clone().view(torch.uint8) for tensor in network.state_dict().values()]

@@ -1,0 +1,44 @@
+"""What a run leaves in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from ffspec.data import Loaded
+    from ffspec.planner import Plan
+    from ffspec.runner.evaluation import Measures
+    from ffspec.runner.expectations import Expectation
+    from ffspec.runner.loop import Row
+    from ffspec.spec.root import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A trained network and its record."""
+
+    spec: Spec
+    plan: Plan
+    data: Loaded
+    model: nn.Sequential
+    """The trained network, in eval mode."""
+    before: dict[str, Measures]
+    """Loss and metrics of every split in eval mode before training: `before["test"]["loss"]`."""
+    after: dict[str, Measures]
+    """The same after training."""
+    history: tuple[Row, ...]
+    """One row an epoch: epoch, lr, loss, and validation measures where there is a validation split."""
+    expectations: tuple[Expectation, ...]
+    """The spec's checks and whether they held."""
+    directory: Path | None
+    """The run directory, if one was asked for."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every expectation was met."""
+        return all(expectation.met for expectation in self.expectations)

@@ -1,0 +1,225 @@
+"""A run, from a spec to a trained network: data, plan, build, check, train, check, expectations, run directory."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from ffspec import rundir
+from ffspec.builder.loss import build_loss, encode
+from ffspec.builder.network import build_network, parameter_type
+from ffspec.builder.optimizer import build_optimizers
+from ffspec.builder.scheduler import Schedule
+from ffspec.builder.streams import untouched
+from ffspec.data import load
+from ffspec.diagnostics import DivergedError, FfspecError, Severity, SpecError
+from ffspec.planner import plan as make_plan
+from ffspec.planner import target_kind
+from ffspec.rules import examine
+from ffspec.runner.evaluation import Batch, Judge, check
+from ffspec.runner.expectations import expectations, larger_is_better
+from ffspec.runner.loop import Trainer
+from ffspec.runner.record import Record
+from ffspec.runner.result import Result
+from ffspec.seeds import derive
+from ffspec.spec.metrics import DEFAULTS, find_metric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ffspec.data import Loaded
+    from ffspec.planner import Plan
+    from ffspec.runner.evaluation import Measures
+    from ffspec.runner.loop import Row
+    from ffspec.spec.metrics import Metric
+    from ffspec.spec.root import Spec
+
+
+class Observer(Protocol):
+    """Told what a run is doing, as it does it."""
+
+    def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
+        """Training is about to begin; `before` is the eval-mode check before it."""
+
+    def on_epoch(self, row: Row) -> None:
+        """An epoch has ended."""
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
+        """Say nothing."""
+
+    def on_epoch(self, row: Row) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to run, and where its files are."""
+
+    spec: Spec
+    name: str
+    """The run's folder below `out`."""
+    text: str
+    """The spec as written."""
+    directory: Path
+    """Where the paths of the dataset begin."""
+    arrays: Any = None
+    out: Path | None = None
+    """The folder the run directory is made in; None: no directory."""
+
+
+def execute(request: Request, observer: Observer | None = None) -> Result:
+    """Run a spec.
+
+    Raises:
+        SpecError: The data or the spec cannot be used.
+        DivergedError: A loss or an output was not finite.
+        StorageError: The run directory cannot be written.
+    """
+    spec, observer = request.spec, observer or Silent()
+    loaded, plan = prepare(request)
+    record = None if request.out is None else Record(rundir.create(request.out, request.name))
+    if record is not None:
+        record.begin(request.text, spec, plan, loaded)
+    rows: list[Row] = []
+    try:
+        with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")):
+            result = _train(spec, plan, loaded, observer, rows, record.path if record else None)
+    except FfspecError as error:
+        if record is not None:
+            record.fail(rows, "diverged" if isinstance(error, DivergedError) else "failed", str(error))
+        raise
+    if record is not None:
+        record.finish(result)
+    return result
+
+
+def prepare(request: Request) -> tuple[Loaded, Plan]:
+    """Load the data, check the spec against it, and plan.
+
+    Raises:
+        SpecError: One of them does not fit.
+    """
+    spec = request.spec
+    parts = {name: getattr(spec, name) for name in type(spec).model_fields}
+    loaded = load(
+        spec.dataset, seed=spec.seed, directory=request.directory, wants=target_kind(parts), arrays=request.arrays
+    )
+    faults = tuple(item for item in examine(parts, loaded.facts) if item.severity is Severity.ERROR)
+    if faults:
+        raise SpecError(faults)
+    return loaded, make_plan(spec, loaded.facts)
+
+
+def _train(
+    spec: Spec, plan: Plan, loaded: Loaded, observer: Observer, rows: list[Row], directory: Path | None
+) -> Result:
+    device, dtype = choose_device(spec.training.device), parameter_type(spec.training.precision)
+    network = build_network(plan, seed=spec.seed, precision=spec.training.precision).to(device)
+    classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
+    counts = [] if classes is None else torch.bincount(torch.from_numpy(loaded.splits["train"].y), minlength=classes).tolist()
+    judge = Judge(
+        spec=spec.loss,
+        loss=build_loss(plan.loss, counts=counts, dtype=dtype).to(device),
+        classes=classes,
+        metrics=chosen_metrics(spec, loaded),
+        autocast=lambda: torch.autocast(device.type, torch.bfloat16, enabled=spec.training.precision == "bf16"),
+    )
+    splits = {name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()}
+    before = check(network, splits, judge)
+    optimizers = build_optimizers(spec.optimizer, network)
+    monitor = getattr(spec.scheduler, "monitor", None) or ""
+    stopping = spec.training.early_stopping
+    trainer = Trainer(
+        network=network,
+        judge=judge,
+        optimizers=optimizers,
+        schedule=Schedule(plan.schedule, optimizers, maximize=larger_is_better(monitor)),
+        settings=spec.training,
+        splits=splits,
+        order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
+        watched=watched_splits(tuple(splits), monitor, stopping.monitor if stopping else ""),
+    )
+    observer.on_start(spec, plan, before, directory)
+
+    def observe(row: Row) -> None:
+        rows.append(row)
+        observer.on_epoch(row)
+
+    trainer.run(observe)
+    after = check(network, splits, judge)
+    return Result(
+        spec=spec,
+        plan=plan,
+        data=loaded,
+        model=network.eval(),
+        before=before,
+        after=after,
+        history=tuple(rows),
+        expectations=tuple(expectations(spec.checks, before, after)),
+        directory=directory,
+    )
+
+
+def chosen_metrics(spec: Spec, loaded: Loaded) -> tuple[Metric, ...]:
+    """Return the metrics a spec names, or the usual ones for its target; and those its checks speak of."""
+    kind = loaded.facts.target
+    named = list(spec.metrics if spec.metrics is not None else DEFAULTS[kind] if kind else ())
+    stopping, monitor = spec.training.early_stopping, getattr(spec.scheduler, "monitor", None)
+    measures = [*spec.checks.improving, *spec.checks.bounds, *([stopping.monitor] if stopping else []), monitor or ""]
+    named += [measure.partition(".")[2] for measure in measures]
+    found = (find_metric(name) for name in dict.fromkeys(named))
+    return tuple(metric for metric in found if metric is not None)
+
+
+def watched_splits(splits: tuple[str, ...], *monitors: str) -> tuple[str, ...]:
+    """Return the splits to evaluate after every epoch: validation, and what is monitored."""
+    wanted = {"validation", *(monitor.partition(".")[0] for monitor in monitors)}
+    return tuple(name for name in splits if name in wanted)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device a spec asks for; `auto` is a GPU where there is one.
+
+    Raises:
+        FfspecError: The machine does not have it.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    if not available[name]:
+        raise UnavailableDeviceError(f"training.device is {name}, which this machine does not have; write device: auto")
+    return torch.device(name)
+
+
+class UnavailableDeviceError(FfspecError):
+    """The device a spec asks for is not there."""
+
+    exit_code = 2
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with `count` threads for a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _batch(x: Any, y: Any, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:
+    target = torch.from_numpy(y)
+    return Batch(
+        x=torch.from_numpy(x).to(device=device, dtype=dtype),
+        y=target.to(device),
+        target=encode(target, judge.spec.target, judge.classes, dtype).to(device),
+    )

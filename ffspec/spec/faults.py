@@ -1,0 +1,265 @@
+"""pydantic's errors in the words of a spec: what must hold, what was found, what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+
+from ffspec.diagnostics import Diagnostic, Path
+from ffspec.scalars import Unreadable, meant, resolve
+from ffspec.spec import grammar
+from ffspec.spec.base import describe
+from ffspec.suggest import suggest
+
+HINTED = 100
+"""Diagnostics that get a suggestion; in a text with more faults than this, looking for more would take seconds."""
+
+FEW = 12
+"""Choices that are listed where none is near."""
+
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "none_required": "nothing",
+}
+_BOUNDS = {
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "finite_number": "must be finite",
+    "string_pattern_mismatch": "must match {pattern}",
+}
+_LENGTHS = {
+    "too_short": "must have at least {min_length} {items}, found {actual_length}",
+    "too_long": "must have at most {max_length} {items}, found {actual_length}",
+    "string_too_short": "must have at least {min_length} {characters}",
+    "string_too_long": "must have at most {max_length} {characters}",
+}
+_FORMS = {"component_form", "component_arguments"}
+
+
+def faults(failure: ValidationError, value: Any) -> tuple[Diagnostic, ...]:
+    """Return a diagnostic for each fault of `value`, the plain value that was validated, without positions.
+
+    A misspelt required key is one fault: it is not also missing.
+    """
+    errors = failure.errors(include_url=False)
+    found = [_diagnostic(error, value, hinted=index < HINTED) for index, error in enumerate(errors)]
+    meant_keys = {(*item.path[:-1], key) for item, key in found if item.code == "FF012" and key is not None}
+    items = (item for item, _ in found if not (item.code == "FF011" and item.path in meant_keys))
+    return tuple(dict.fromkeys(items))
+
+
+def _diagnostic(error: Any, whole: Any, *, hinted: bool) -> tuple[Diagnostic, str | None]:
+    """Return the diagnostic for an error, and for an unknown key the key that was meant."""
+    kind, path, value, context = error["type"], tuple(error["loc"]), error["input"], error.get("ctx", {})
+    if kind in {"extra_forbidden", "unknown_key"}:
+        return _unknown_key(path, hinted=hinted)
+    if kind == "missing":
+        return _missing(path, whole), None
+    if kind == "unknown_component":
+        return _unknown_component(path, context, hinted=hinted), None
+    if kind in _FORMS:
+        return _form(kind, path, value, context), None
+    if kind == "dataset_source":
+        return _source(path, context), None
+    return _value(kind, path, value, context, error["msg"]), None
+
+
+def _unknown_key(path: Path, *, hinted: bool) -> tuple[Diagnostic, str | None]:
+    key = str(path[-1])
+    parent = grammar.at(path[:-1])
+    choices = grammar.keys_of(parent)
+    near = suggest(key, choices) if hinted else None
+    plain = Diagnostic(code="FF012", message=f"unknown key '{key}'", path=path, at_key=True)
+    if not hinted:
+        return plain, near
+    return replace(plain, hint=_key_hint(key, path, choices, near)), near
+
+
+def _key_hint(key: str, path: Path, choices: Sequence[str], near: str | None) -> str | None:
+    name, colon, rest = key.partition(":")
+    if colon and suggest(name, choices):
+        return f"put a space behind the colon: {suggest(name, choices)}: {rest}"
+    if near and near.lower() == key.lower():
+        return f"write '{near}'"
+    home = next(grammar.homes(key), None)
+    if home is not None and home.section is None:
+        return f"'{key}' is a top-level key: write it without indentation"
+    if near:
+        return f"did you mean '{near}'?"
+    if home is not None:
+        return _home_hint(key, path, home)
+    name = str(path[-2]) if len(path) > 1 else "the spec"
+    if not choices:
+        return f"'{name}' takes no arguments"
+    return f"the keys here are {_listed(choices)}" if len(choices) <= FEW else None
+
+
+def _home_hint(key: str, path: Path, home: grammar.Home) -> str:
+    users = _listed(home.members[:3]) + (" and others" if len(home.members) > 3 else "")
+    if home.section == path[0] and users:
+        return f"'{key}' is an argument of {users}"
+    return f"'{key}' belongs in '{home.section}'" + (f", to {users}" if users else "")
+
+
+def _missing(path: Path, whole: Any) -> Diagnostic:
+    key, parent = path[-1], path[:-1]
+    written = whole
+    for step in grammar.find(parent, whole)[0]:
+        written = written[step]
+    name = written if isinstance(written, str) else _subject(parent)
+    subject = f"'{name}'" if parent else "a spec"
+    return Diagnostic(code="FF011", message=f"{subject} needs '{key}'", path=path, hint=f"add '{key}: ...'")
+
+
+def _unknown_component(path: Path, context: Mapping[str, Any], *, hinted: bool) -> Diagnostic:
+    found, choices = str(context["found"]), tuple(context["choices"])
+    near = suggest(found, choices) if hinted else None
+    hint = f"did you mean '{near}'?" if near else f"choose from {_listed(choices)}" if len(choices) <= 2 * FEW else None
+    at_key = bool(path) and path[-1] == found and grammar.family_of(grammar.at(path[:-1])) is not None
+    message = f"unknown {context['kind']} '{found}'"
+    return Diagnostic(code="FF014", message=message, path=path, at_key=at_key, hint=hint)
+
+
+def _form(kind: str, path: Path, value: Any, context: Mapping[str, Any]) -> Diagnostic:
+    choices = tuple(context["choices"])
+    if kind == "component_arguments":
+        name = context["name"]
+        message = f"the arguments of '{name}' must be a mapping, found {context['found']}"
+        hint = f"write {name}: {{{choices[0]}: ...}}" if choices else f"'{name}' takes no arguments: write {name}"
+        return Diagnostic(code="FF016", message=message, path=path, hint=hint)
+    article = "an" if context["kind"][0] in "aeiou" else "a"
+    message = f"{article} {context['kind']} must be its name, or one key with its arguments; found {context['found']}"
+    if context["kind"] == "metric":
+        message = f"a metric must be its name, found {context['found']}"
+    return Diagnostic(code="FF016", message=message, path=path, hint=_form_hint(value, choices))
+
+
+def _form_hint(value: Any, choices: Sequence[str]) -> str | None:
+    if not isinstance(value, Mapping) or not value:
+        return None
+    named = [key for key in value if key in choices]
+    if len(named) > 1:
+        return f"choose one of {_listed(named)}"
+    if named:
+        rest = next(key for key in value if key != named[0])
+        return f"put '{rest}' under '{named[0]}': {named[0]}: {{{rest}: ...}}"
+    for key in ("type", "name", "class", "class_path", "_target_"):
+        if isinstance(value.get(key), str):
+            name = suggest(value[key].rpartition(".")[2], choices) or value[key]
+            return f"write the name as the key: {name}: {{...}}"
+    return None
+
+
+def _source(path: Path, context: Mapping[str, Any]) -> Diagnostic:
+    hint = "leave all but one out" if context["found"] != "none" else "for instance 'blobs', 'iris' or 'csv: data.csv'"
+    return Diagnostic(code="FF016", message=f"a dataset must name one source, found {context['found']}", path=path, hint=hint)
+
+
+def _value(kind: str, path: Path, value: Any, context: Mapping[str, Any], message: str) -> Diagnostic:
+    subject, found = _subject(path), describe(value)
+    if kind == "either":
+        hint = _near(value, _quoted(context["expected"])) or _habit(value, context["expected"])
+        text = f"{subject} must be {context['expected']}, found {found}"
+        return Diagnostic(code="FF013", message=text, path=path, hint=hint)
+    if kind == "literal_error":
+        choices = _choices(path) or _quoted(context["expected"])
+        text = f"{subject} must be {_listed(choices, quote=True) if choices else context['expected']}, found {found}"
+        return Diagnostic(code="FF015", message=text, path=path, hint=_near(value, choices))
+    if kind in _KINDS:
+        text = f"{subject} must be {_KINDS[kind]}, found {found}"
+        return Diagnostic(code="FF013", message=text, path=path, hint=_habit(value, _KINDS[kind]))
+    if kind in _BOUNDS:
+        return Diagnostic(code="FF015", message=f"{subject} {_BOUNDS[kind].format(**context)}, found {found}", path=path)
+    if kind in _LENGTHS:
+        count = context.get("min_length", context.get("max_length"))
+        words = {"items": "item" if count == 1 else "items", "characters": "character" if count == 1 else "characters"}
+        return Diagnostic(code="FF015", message=f"{subject} {_LENGTHS[kind].format(**context, **words)}", path=path)
+    text = message.removeprefix("Value error, ")
+    if text.startswith(("must ", "needs ", "may ")):
+        text = f"{subject} {text}"
+    return Diagnostic(code="FF015", message=text[:1].lower() + text[1:] if text[1:2].islower() else text, path=path)
+
+
+def _subject(path: Path) -> str:
+    if not path:
+        return "the spec"
+    items = ""
+    for key in reversed(path):
+        if isinstance(key, str):
+            return f"{key}{items}"
+        items = f"[{key}]{items}"
+    return items
+
+
+def _choices(path: Path) -> tuple[str, ...]:
+    return tuple(
+        str(item).lower() if isinstance(item, bool) else item if isinstance(item, str) else str(item)
+        for kind in grammar.at(path)
+        if get_origin(kind) is not None and not isinstance(kind, grammar.Items)
+        for item in get_args(kind)
+        if isinstance(item, str | int)
+    )
+
+
+def _quoted(expected: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"'([^']*)'", expected))
+
+
+def _near(value: Any, choices: Iterable[str]) -> str | None:
+    near = suggest(value, choices) if isinstance(value, str) else None
+    return f"did you mean '{near}'?" if near else None
+
+
+def _habit(value: Any, wanted: str) -> str | None:
+    """Say what to write where a value is right but for its notation."""
+    if isinstance(value, str):
+        return _text_habit(value, wanted)
+    if isinstance(value, float) and wanted.startswith("a whole number") and value.is_integer():
+        return f"write {int(value)}"
+    if isinstance(value, int) and wanted == "true or false" and value in (0, 1):
+        return f"write {'true' if value else 'false'}"
+    if isinstance(value, bool | int | float) and wanted == "text":
+        shown = str(value).lower() if isinstance(value, bool) else value
+        return f'write "{shown}" if it is text'
+    if wanted == "a list" and not isinstance(value, Mapping) and value is not None:
+        return f"write [{describe(value)}]"
+    if wanted == "a list" and isinstance(value, Mapping):
+        return "begin each item with '- '"
+    return None
+
+
+def _text_habit(text: str, wanted: str) -> str | None:
+    read = resolve(text)
+    old = meant(text)
+    if wanted == "true or false" and isinstance(old, bool):
+        return f"write {str(old).lower()}"
+    if "number" in wanted and not isinstance(read, str | bool | Unreadable | None):
+        return f"write {text} without quotes"
+    if "number" in wanted and not isinstance(old, str | bool | None):
+        return f"write {old}"
+    if wanted == "true or false" and isinstance(read, bool):
+        return f"write {text} without quotes"
+    if wanted == "a list":
+        return f"write [{text}]"
+    return None
+
+
+def _listed(words: Sequence[str], *, quote: bool = False) -> str:
+    shown = [f"'{word}'" if quote and not word.isdecimal() else word for word in words]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}" if shown else ""

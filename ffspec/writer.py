@@ -1,0 +1,47 @@
+"""Spec -> YAML text that reads back to an equal spec."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ffspec.spec.base import to_plain
+
+if TYPE_CHECKING:
+    from ffspec.spec.root import Spec
+
+LINE_WIDTH = 100
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style outside, flow style for the innermost collections; quotes what YAML 1.1 or 1.2 would misread."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write equal values out: a spec has no anchors."""
+        del data
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Indent sequences inside mappings, as people do."""
+        del indentless
+        super().increase_indent(flow, indentless=False)
+
+
+# PyYAML follows YAML 1.1 and would write the text 1e-3 without quotes; a reader of YAML 1.2 takes that for a number.
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$"), list("-+.0123456789"))
+_Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
+
+
+def dump(spec: Spec, *, full: bool = False) -> str:
+    """Write a spec as YAML; `load` of the text gives an equal spec.
+
+    Args:
+        spec: The spec.
+        full: Whether to write every default too.
+    """
+    text: str = yaml.dump(
+        to_plain(spec, full=full), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=LINE_WIDTH
+    )
+    return text
