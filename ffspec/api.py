@@ -10,7 +10,6 @@ from ffspec import document, planner
 from ffspec.diagnostics import SpecError
 from ffspec.rules import examine
 from ffspec.spec.root import Spec
-from ffspec.writer import dump as to_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +41,8 @@ def load(source: str | Path, *, overrides: Sequence[str] = ()) -> Spec:
 
 def dump(spec: Spec, path: str | Path | None = None) -> str:
     """Return a spec as YAML, and write it to `path` if given; `load(dump(spec)) == spec`."""
+    from ffspec.writer import dump as to_text  # noqa: PLC0415 - only writing needs the whole of PyYAML
+
     text = to_text(spec)
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
@@ -178,7 +179,7 @@ def _request(spec: Spec, data: Any, out: str | Path | None = None, opened: Docum
     return Request(
         spec=spec,
         name=spec.name or (_stem(opened.source.name) if opened else "run"),
-        text=opened.source.text if opened else to_text(spec),
+        text=opened.source.text if opened else dump(spec),
         directory=spec.directory,
         arrays=data,
         out=None if out is None else Path(out),

@@ -138,7 +138,11 @@ def render(diagnostics: Sequence[Diagnostic], *, file: str, text: str = "", colo
 def summarize(diagnostics: Sequence[Diagnostic]) -> str:
     """Count the diagnostics by severity: "2 errors, 1 warning"."""
     counts = Counter(item.severity for item in diagnostics)
-    words = [f"{counts[severity]} {severity.value}{'s' * (counts[severity] > 1)}" for severity in Severity if counts[severity]]
+    words = [
+        f"{counts[severity]} {severity.value}{'s' * (counts[severity] > 1)}"
+        for severity in Severity
+        if counts[severity]
+    ]
     more = f" (the first {MAX_SHOWN} are shown)" if len(diagnostics) > MAX_SHOWN else ""
     return ", ".join(words) + more
 
@@ -151,6 +155,11 @@ def to_json(diagnostics: Sequence[Diagnostic], *, file: str) -> dict[str, Any]:
 def printable(text: str) -> str:
     """Leave out what a terminal would obey instead of show: control, formatting and unassigned characters."""
     return text if text.isascii() and text.isprintable() else "".join(_show(character) for character in text)
+
+
+def brief(text: str, width: int = 40) -> str:
+    """Shorten what a user wrote to what a message can hold."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _object(item: Diagnostic) -> dict[str, Any]:
@@ -175,7 +184,8 @@ def _render_one(item: Diagnostic, file: str, lines: Sequence[str], *, colour: bo
     span = item.span
     if span is not None and item.origin is None:
         where = f"{where}:{span.start.line}:{span.start.column}"
-    head = f"{bold}{where}:{reset} {style}{item.severity.value}[{item.code}]{reset}: {bold}{printable(item.message)}{reset}"
+    label = f"{style}{item.severity.value}[{item.code}]{reset}"
+    head = f"{bold}{where}:{reset} {label}: {bold}{printable(item.message)}{reset}"
     hint = printable(item.hint or "")
     if item.origin is not None:
         lines = _BREAK.split(item.origin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -18,7 +18,7 @@ from ffspec.overrides import Override, apply
 from ffspec.source import Extent, Source
 from ffspec.spec import grammar
 from ffspec.spec.base import Component, Node
-from ffspec.spec.faults import faults
+from ffspec.spec.faults import MAX_FAULTS, faults
 from ffspec.spec.root import Spec
 
 
@@ -46,7 +46,7 @@ class Document:
         if diagnostic.span is not None or diagnostic.origin is not None:
             return diagnostic
         path = diagnostic.path
-        written, rest = grammar.find(path, self.source.value)
+        _, rest = grammar.find(path, self.source.value)
         for override in reversed(self.overrides):
             under = override.path == path[: len(override.path)]
             if under and (path != override.path or not diagnostic.at_key):
@@ -112,9 +112,14 @@ def _validate(source: Source, texts: Sequence[str], directory: pathlib.Path) -> 
     unplaced = Document(source, None, {}, (), directory, overrides)
     located = (unplaced.locate(item) for item in found if not _unread(source, item.path))
     order = {f"--set {text}": index for index, text in enumerate(texts)}
-    diagnostics = in_order(sorted((*misplaced, *located, *source.diagnostics), key=lambda item: order.get(item.origin or "", -1)))
+    unordered = (*source.diagnostics, *misplaced, *located)
+    diagnostics = in_order(sorted(unordered, key=lambda item: order.get(item.origin or "", -1)))
     spoiled = {*(item.path for item in found), *source.unread}
-    parts = _parts(cast("dict[str, Any]", value), spoiled) if spec is None or source.unread else dict(spec)
+    parts: Mapping[str, Any] = {}
+    if spec is not None and not source.unread:
+        parts = dict(spec)
+    elif len(found) < MAX_FAULTS:
+        parts = _parts(cast("dict[str, Any]", value), spoiled)
     return Document(source, None if diagnostics else spec, parts, diagnostics, directory, overrides)
 
 
@@ -129,8 +134,9 @@ def _parts(value: Mapping[str, Any], spoiled: Iterable[Path]) -> dict[str, Any]:
     bad = {path[0] for path in spoiled if path}
     good = {name: copy(item) for name, item in Spec.model_fields.items() if name not in bad}
     fields: dict[str, Any] = {name: (item.annotation, item) for name, item in good.items()}
+    parts: type[Node] = create_model("Parts", __base__=Node, **fields)
     try:
-        node = create_model("Parts", __base__=Node, **fields).model_validate({key: value[key] for key in good if key in value})
+        node = parts.model_validate({key: value[key] for key in good if key in value})
     except ValidationError:  # a fault that only shows without the others
         return {}
     layers = value.get("layers")
@@ -139,7 +145,7 @@ def _parts(value: Mapping[str, Any], spoiled: Iterable[Path]) -> dict[str, Any]:
     return dict(node)
 
 
-def _layers(items: tuple[Any, ...], bad: Set[str | int]) -> tuple[Any, ...]:
+def _layers(items: tuple[Any, ...], bad: Container[str | int]) -> tuple[Any, ...]:
     family = grammar.family_of(grammar.at(("layers", 0)))
     assert family is not None  # noqa: S101 (the models say so)
     return tuple(None if index in bad else family.parse(item) for index, item in enumerate(items))
@@ -149,7 +155,8 @@ def _extent(source: Source, path: Path, fault: Diagnostic, above: Path = ()) -> 
     """Return where a path stands in a text, or else where it would."""
     written, rest = grammar.find(path, source.value, above)
     place = source.places[written]
-    if place.key is not None and (fault.at_key or place.value.start == place.value.end or _beside(source, written, rest, above)):
+    empty = place.value.start == place.value.end
+    if place.key is not None and (fault.at_key or empty or _beside(source, written, rest, above)):
         return place.key
     if not written and rest:
         return min((item.key for item in source.places.values() if item.key is not None), default=place.value)

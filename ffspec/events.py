@@ -9,20 +9,36 @@ YAML 1.1 only.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from yaml.error import MarkedYAMLError
-    from yaml.parser import Parser
-    from yaml.scanner import Scanner, ScannerError
-    from yaml.tokens import ScalarToken, Token
-else:
-    from ffspec._yaml.error import MarkedYAMLError
-    from ffspec._yaml.parser import Parser
-    from ffspec._yaml.scanner import Scanner, ScannerError
-    from ffspec._yaml.tokens import ScalarToken
+# Type checkers do not follow a search path that is set at run time.
+from ffspec._yaml.error import MarkedYAMLError  # type: ignore[import-not-found]
+from ffspec._yaml.events import (  # type: ignore[import-not-found]
+    AliasEvent,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from ffspec._yaml.parser import Parser  # type: ignore[import-not-found]
+from ffspec._yaml.scanner import Scanner, ScannerError  # type: ignore[import-not-found]
+from ffspec._yaml.tokens import ScalarToken  # type: ignore[import-not-found]
 
-__all__ = ["MAX_DEPTH", "Events", "MarkedYAMLError", "Refused", "forbidden", "restore"]
+__all__ = [
+    "MAX_DEPTH",
+    "AliasEvent",
+    "Events",
+    "MappingEndEvent",
+    "MarkedYAMLError",
+    "Refused",
+    "ScalarEvent",
+    "SequenceEndEvent",
+    "SequenceStartEvent",
+    "StreamEndEvent",
+    "forbidden",
+    "restore",
+]
 
 MAX_DEPTH = 32
 """How deep lists and mappings may nest."""
@@ -69,7 +85,7 @@ def restore(value: str) -> str:
     return value if value.isascii() else value.translate(_SHOW)
 
 
-class Events(Scanner, Parser):
+class Events(Scanner, Parser):  # type: ignore[misc]
     """The parser events of a text: `peek_event` and `get_event`, with offsets for marks.
 
     Raises:
@@ -107,7 +123,7 @@ class Events(Scanner, Parser):
         return self.buffer[self.pointer : self.pointer + length]
 
     def forward(self, length: int = 1) -> None:
-        """Go `length` characters on, counting lines at \\n, \\r\\n and \\r."""
+        """Go `length` characters on, counting lines at LF, CRLF and CR."""
         start = self.pointer
         self.pointer = end = start + length
         chunk = self.buffer[start:end]
@@ -124,12 +140,32 @@ class Events(Scanner, Parser):
 
     # Faster forms of the scanner's methods.
 
-    def check_token(self, *choices: type[Token]) -> bool:
+    def check_token(self, *choices: type[Any]) -> bool:
         """Return whether the next token is one of `choices`, or whether there is one."""
         if not self.tokens or self.possible_simple_keys:
             while self.need_more_tokens():
                 self.fetch_more_tokens()
         return bool(self.tokens) and (not choices or type(self.tokens[0]) in choices)
+
+    def peek_token(self) -> Any:
+        """Return the next token and leave it there; None behind the last one."""
+        return self.tokens[0] if self.check_token() else None
+
+    def get_token(self) -> Any:
+        """Take the next token; None behind the last one."""
+        if not self.check_token():
+            return None
+        self.tokens_taken += 1
+        return self.tokens.pop(0)
+
+    def parse_node(self, block: bool = False, indentless_sequence: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Parse the next node; most are scalars without anchor and tag."""
+        if not self.check_token(ScalarToken):
+            return super().parse_node(block, indentless_sequence)
+        token = self.get_token()
+        self.state = self.states.pop()
+        implicit = (token.plain, not token.plain)
+        return ScalarEvent(None, None, implicit, token.value, token.start_mark, token.end_mark, style=token.style)
 
     def need_more_tokens(self) -> bool:
         """Return whether the first token waits for what follows it: it may turn out to be a key."""
@@ -162,7 +198,7 @@ class Events(Scanner, Parser):
         if self.line != line and not self.flow_level:
             self.allow_simple_key = True
 
-    def scan_plain(self) -> ScalarToken:
+    def scan_plain(self) -> Any:
         """Scan an unquoted scalar, word by word instead of character by character."""
         words = _FLOW_WORDS if self.flow_level else _BLOCK_WORDS
         start = end = self.pointer
@@ -180,7 +216,7 @@ class Events(Scanner, Parser):
                 break
         return ScalarToken("".join(chunks), True, start, end)
 
-    def scan_flow_scalar(self, style: str) -> ScalarToken:
+    def scan_flow_scalar(self, style: str) -> Any:
         """Scan a quoted scalar; the usual one stands on one line and holds no escapes."""
         start = self.pointer
         match = _SIMPLE_QUOTED[style].match(self.buffer, start)
@@ -191,7 +227,8 @@ class Events(Scanner, Parser):
         if whole is None:
             raise ScannerError("while scanning a quoted scalar", start, "found unexpected end of stream", start)
         if whole.end() - start > MAX_TEXT:
-            raise Refused("FF006", f"a text may have at most {MAX_TEXT:,} characters", start, "keep data in a file of its own")
+            message = f"a text may have at most {MAX_TEXT:,} characters"
+            raise Refused("FF006", message, start, "keep data in a file of its own")
         try:
             return super().scan_flow_scalar(style)
         except (ValueError, OverflowError):  # chr() of an escape beyond U+10FFFF
@@ -199,7 +236,7 @@ class Events(Scanner, Parser):
 
     # Bounds.
 
-    def fetch_flow_collection_start(self, TokenClass: type[Token]) -> None:  # noqa: N803 (PyYAML's name)
+    def fetch_flow_collection_start(self, TokenClass: type[Any]) -> None:
         """Open a list or mapping in brackets, unless too many are open."""
         if self.flow_level >= MAX_DEPTH:
             raise Refused("FF006", f"lists and mappings may nest at most {MAX_DEPTH} deep", self.pointer)

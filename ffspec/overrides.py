@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
-from ffspec.diagnostics import Diagnostic, Path, Position, Span
+from ffspec.diagnostics import Diagnostic, Path, Position, Span, brief
 from ffspec.source import Extent, Source, Value, parse_value
 from ffspec.spec import grammar
 from ffspec.spec.base import Component, Family, Node, describe, to_plain
@@ -76,8 +76,9 @@ def apply(value: Value, texts: Sequence[str]) -> tuple[Value, tuple[Override, ..
         override = Override(text=text, source=parse_value(written, "--set"))
         keys = dotted.strip().split(".")
         if not equals or "" in keys:
-            message = f"an override must be path=value, found '{text}'"
-            diagnostics.append(override.on_path(Diagnostic(code="FF010", message=message, hint="write optimizer.sgd.lr=0.1")))
+            message = f"an override must be path=value, found '{brief(text)}'"
+            fault = Diagnostic(code="FF010", message=message, hint="write, say, optimizer.sgd.lr=0.1")
+            diagnostics.append(override.on_path(fault))
             continue
         if override.source.diagnostics:
             diagnostics += [
@@ -138,7 +139,8 @@ def _put_component(
         if family.find(name) is not None:
             raise _other_component(family, current, name)
         near = suggest(name, [current])
-        raise _Misplaced(f"the {family.kind} is '{current}', found '{name}'", f"did you mean '{near}'?" if near else None)
+        hint = f"did you mean '{near}'?" if near else None
+        raise _Misplaced(f"the {family.kind} is '{current}', found '{brief(name)}'", hint)
     inner, path = _put(mapping.get(name), grammar.descend(kinds, name), rest, new)
     return {**mapping, name: inner}, (name, *path)
 
@@ -184,7 +186,7 @@ def _as_mapping(value: Any, node: type[Node]) -> dict[str, Value]:
         short = node.model_validate(value)
     except ValidationError:
         raise _Misplaced(f"a mapping must stand here to set a key in it, found {describe(value)}") from None
-    return {name: cast("Value", to_plain(getattr(short, name))) for name in short.model_fields_set}
+    return {name: to_plain(getattr(short, name)) for name in short.model_fields_set}
 
 
 def _other_component(family: Family, current: str, name: str) -> _Misplaced:

@@ -11,7 +11,7 @@ from ffspec.diagnostics import Diagnostic, Path, SpecError
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.layers import Linear, Repeat, Residual
 from ffspec.spec.metrics import find_metric
-from ffspec.spec.schedulers import Phase, Span
+from ffspec.spec.schedulers import Length, Phase
 from ffspec.spec.step import Call, Misfit, Shape, Step
 
 if TYPE_CHECKING:
@@ -96,14 +96,14 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
     if loss is None or optimizer is None or training is None or None in layers or not steps:
         return None, tuple(problems)
     per_epoch = steps_in(facts.rows.get("train"), training.batch_size, drop_last=training.drop_last)
-    span = Span(training.epochs, None if per_epoch is None else training.epochs * per_epoch)
+    length = Length(training.epochs, None if per_epoch is None else training.epochs * per_epoch)
     scheduler = parts.get("scheduler")
     return Plan(
         facts=facts,
         steps=steps,
         loss=loss.call(),
         optimizer=optimizer.call(),
-        schedule=scheduler.phases(span) if scheduler else (),
+        schedule=scheduler.phases(length) if scheduler else (),
         steps_per_epoch=per_epoch,
     ), tuple(problems)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Scalar: TypeAlias = "None | bool | int | float | str"
+Scalar: TypeAlias = "bool | int | float | str | None"
 
 MAX_DIGITS = 100
 """Longer integers are refused before Python converts them, which takes quadratic time."""
@@ -39,7 +39,7 @@ class Unreadable:
 def resolve(text: str) -> Scalar | Unreadable:
     """Return the value of an unquoted scalar.
 
-    Integers: `12`, `0x1f`, `0o17`. Floats: `1.5`, `.5`, `1e-3`, `1e3`. Booleans: `true`, `false`. Nothing: ``, `~`, `null`.
+    Integers: `12`, `0x1f`, `0o17`. Floats: `1.5`, `.5`, `1e-3`. Booleans: `true`, `false`. Nothing: ``, `~`, `null`.
     Everything else is text: `yes`, `1:30`, `1_000`, `2024-01-01`.
     """
     if text and text[0] not in _FIRST:
@@ -84,7 +84,7 @@ def _float(text: str) -> float | Unreadable:
 
 
 def meant(text: str) -> Scalar:
-    """Return what YAML 1.1 readers make of a text that is only text in YAML 1.2: `yes`, `1:30`, `1_000`; else the text."""
+    """Return what YAML 1.1 makes of a text that is only text in YAML 1.2 (`yes`, `1:30`, `1_000`), or the text."""
     word = text.lower()
     if word in _YES or word in _NO:
         return word in _YES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import re
 import stat
 import sys
@@ -12,17 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from ffspec.diagnostics import Diagnostic, Path, Position, Span
-from ffspec.events import MAX_DEPTH, Events, MarkedYAMLError, Refused, forbidden, restore
+from ffspec.diagnostics import Diagnostic, Path, Position, Span, brief
+from ffspec.events import (
+    MAX_DEPTH,
+    AliasEvent,
+    Events,
+    MappingEndEvent,
+    MarkedYAMLError,
+    Refused,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    forbidden,
+    restore,
+)
 from ffspec.scalars import Scalar, Unreadable, resolve
 from ffspec.syntax import explain
-
-if TYPE_CHECKING:
-    from yaml import events as yaml
-else:
-    from ffspec._yaml import events as yaml
 
 Value: TypeAlias = "Scalar | tuple[Value, ...] | dict[str, Value]"
 """What a text can say; sequences are tuples."""
@@ -30,6 +39,7 @@ Value: TypeAlias = "Scalar | tuple[Value, ...] | dict[str, Value]"
 MAX_BYTES = 2**20
 MAX_NODES = 20_000
 MAX_LINES = 20_000
+MAX_FAULTS = 1000
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _WORD = re.compile(r"[^\s,\[\]{}]+")
@@ -132,7 +142,7 @@ def parse_value(text: str, name: str) -> Source:
     last = next(islice(lines, MAX_LINES, None), None)
     if last is not None:
         fault = Diagnostic(code="FF006", message=f"a spec may have at most {MAX_LINES:,} lines")
-        return _failed(source, fault, Extent(last.start(), last.end()))
+        return _failed(Source(name, text[: last.end()]), fault, Extent(last.start(), last.end()))
     composer = _Composer(source)
     value = composer.compose()
     return Source(name, text, value, composer.places, tuple(composer.diagnostics), frozenset(composer.unread))
@@ -149,10 +159,11 @@ def _unreadable(name: str, why: str, hint: str | None = None) -> Source:
 
 def _read_file(name: str) -> bytes | str:
     """Return the bytes of a regular file, or why it is none; never waits for a FIFO or a device."""
-    if not stat.S_ISREG(os.stat(name).st_mode):
-        return "it is a directory" if os.path.isdir(name) else "it is no regular file"
+    mode = pathlib.Path(name).stat().st_mode
+    if not stat.S_ISREG(mode):
+        return "it is a directory" if stat.S_ISDIR(mode) else "it is no regular file"
     descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return "it is no regular file"
         return file.read(MAX_BYTES + 1)
@@ -188,24 +199,23 @@ class _Composer:
         try:
             self._events = Events(self.source.text)
             self._events.get_event()  # the start of the stream
-            if isinstance(self._events.peek_event(), yaml.StreamEndEvent):
+            if isinstance(self._events.peek_event(), StreamEndEvent):
                 return None
             self._events.get_event()  # the start of the document
             value, _ = self._node((), None, 1)
             self._events.get_event()  # its end
             self._expect_end()
         except Refused as fault:
-            self._note(fault.code, fault.message, Extent(fault.offset, fault.offset + 1), (), fault.hint)
+            self._stop(fault.code, fault.message, fault.hint, fault.offset)
             return None
         except MarkedYAMLError as error:
-            code, message, hint, offset = explain(error, self.source.text)
-            self._note(code, message, Extent(offset, offset + 1), (), hint)
+            self._stop(*explain(error, self.source.text))
             return None
         return value
 
     def _expect_end(self) -> None:
         event = self._events.peek_event()
-        if not isinstance(event, yaml.StreamEndEvent):
+        if not isinstance(event, StreamEndEvent):
             raise Refused("FF005", "a spec must be one document, found a second one", _start(event),
                           "keep one spec per file, or leave '---' out")  # fmt: skip
 
@@ -213,17 +223,17 @@ class _Composer:
         """Read the next node; return its value and the offset behind it."""
         event = self._events.get_event()
         self._count(event)
-        if isinstance(event, yaml.AliasEvent):
+        if isinstance(event, AliasEvent):
             self._alias(event, path)
             value: Value = None
             end = _end(event)
         else:
             self._properties(event, path)
-            if isinstance(event, yaml.ScalarEvent):
+            if isinstance(event, ScalarEvent):
                 value, end = self._scalar(event, path), _end(event)
             elif depth > MAX_DEPTH:
                 raise Refused("FF006", f"lists and mappings may nest at most {MAX_DEPTH} deep", _start(event))
-            elif isinstance(event, yaml.SequenceStartEvent):
+            elif isinstance(event, SequenceStartEvent):
                 value, end = self._sequence(event, path, depth)
             else:
                 value, end = self._mapping(event, path, depth)
@@ -238,7 +248,7 @@ class _Composer:
     def _sequence(self, start: Any, path: Path, depth: int) -> tuple[Value, int]:
         items: list[Value] = []
         end = _end(start)
-        while not isinstance(self._events.peek_event(), yaml.SequenceEndEvent):
+        while not isinstance(self._events.peek_event(), SequenceEndEvent):
             value, end = self._node((*path, len(items)), None, depth + 1)
             items.append(value)
         event = self._events.get_event()
@@ -247,7 +257,7 @@ class _Composer:
     def _mapping(self, start: Any, path: Path, depth: int) -> tuple[Value, int]:
         pairs: dict[str, Value] = {}
         end = _end(start)
-        while not isinstance(self._events.peek_event(), yaml.MappingEndEvent):
+        while not isinstance(self._events.peek_event(), MappingEndEvent):
             key, extent = self._key(path, depth)
             if key is None:
                 with self._aside():
@@ -264,7 +274,7 @@ class _Composer:
     def _key(self, path: Path, depth: int) -> tuple[str | None, Extent]:
         """Read a key; None where its value must be left out."""
         event = self._events.peek_event()
-        if not isinstance(event, yaml.ScalarEvent):
+        if not isinstance(event, ScalarEvent):
             known = len(self.diagnostics)
             with self._aside():
                 _, end = self._node((*path, ""), None, depth + 1)
@@ -288,9 +298,9 @@ class _Composer:
         value = resolve(text)
         if not isinstance(value, str):
             found = "a number" if isinstance(value, Unreadable) else _KINDS[type(value)]
-            shown = f"{found}: {text}" if text else found
+            shown = f"{found}: {brief(text)}" if text else found
             self.unread.add((*path, text))
-            hint = f'write "{text}"' if text else "write a key in front of ':'"
+            hint = f'write "{brief(text)}"' if text else "write a key in front of ':'"
             self._note("FF007", f"keys must be text, found {shown}", extent, (*path, text), hint)
         return text, extent
 
@@ -317,15 +327,15 @@ class _Composer:
         first = self.places[(*path, key)].key
         lines = [self.source.position(place.start).line for place in (first, extent) if place is not None]
         where = f"on line {lines[0]} and on line {lines[1]}" if lines[0] != lines[1] else f"on line {lines[0]}"
-        message = f"a key may stand once in a mapping, found '{key}' twice: {where}"
+        message = f"a key may stand once in a mapping, found '{brief(key)}' twice: {where}"
         self._note("FF004", message, extent, (*path, key), "leave one of them out")
 
     def _alias(self, event: Any, path: Path) -> None:
         """An alias is part of the fault its anchor is, unless there is none."""
         self.unread.add(path)
         if event.anchor not in self._anchors:
-            message = f"aliases are not allowed in a spec, found '*{event.anchor}'"
-            hint = f"put quotes around it if it is text: '*{event.anchor}'"
+            message = f"aliases are not allowed in a spec, found '*{brief(event.anchor)}'"
+            hint = f"put quotes around it if it is text: '*{brief(event.anchor)}'"
             self._note("FF005", message, Extent(_start(event), _end(event)), path, hint)
 
     def _properties(self, event: Any, path: Path) -> None:
@@ -333,12 +343,20 @@ class _Composer:
         if event.anchor is not None:
             self._anchors.add(event.anchor)
             hint = "write the value out; for equal layers use repeat: {times: ..., layers: [...]}"
-            self._note("FF005", f"anchors are not allowed in a spec, found '&{event.anchor}'", self._word(event), path, hint)
+            self._note(
+                "FF005",
+                f"anchors are not allowed in a spec, found '&{brief(event.anchor)}'",
+                self._word(event),
+                path,
+                hint,
+            )
         if event.tag is not None:
             word = self._word(event)
             tag = self.source.text[word.start : word.end]
             self.unread.add(path)
-            self._note("FF005", f"tags are not allowed in a spec, found '{tag}'", word, path, "leave the tag out")
+            self._note(
+                "FF005", f"tags are not allowed in a spec, found '{brief(tag)}'", word, path, "leave the tag out"
+            )
 
     def _word(self, event: Any) -> Extent:
         match = _WORD.match(self.source.text, _start(event))
@@ -352,7 +370,13 @@ class _Composer:
         yield
         self.places, self.unread = places, unread
 
+    def _stop(self, code: str, message: str, hint: str | None, offset: int) -> None:
+        span = self.source.span(Extent(offset, offset + 1))
+        self.diagnostics.append(Diagnostic(code=code, message=message, hint=hint, span=span))
+
     def _note(self, code: str, message: str, extent: Extent, path: Path, hint: str | None = None) -> None:
+        if len(self.diagnostics) >= MAX_FAULTS:
+            raise Refused("FF006", f"reading stops after {MAX_FAULTS:,} faults", extent.start)
         span = self.source.span(extent)
         self.diagnostics.append(Diagnostic(code=code, message=message, hint=hint, span=span, path=path))
 

@@ -169,7 +169,8 @@ def suggest(found: str, choices: Iterable[str]) -> str | None:
     """Return the choice that was most likely meant, if any is near.
 
     In this order: the same name in another spelling (`LeakyReLU`, `CrossEntropyLoss`), another library's word
-    (`units`, `learning_rate`), and the fewest slips of the keyboard (a letter too many, too few, wrong, or two swapped).
+    (`units`, `learning_rate`), and the fewest slips of the keyboard (a letter too many, too few, wrong, or two
+    swapped).
     """
     names = {_bare(choice): choice for choice in reversed(tuple(choices))}
     bare = _bare(found)
@@ -200,7 +201,7 @@ def _rank(found: str, name: str) -> tuple[float, bool, int, str] | None:
     slips: float = distance(found, name)
     if slips > 1 and begun:
         return 1.5, False, 0, name
-    if slips > allowed or (slips >= longest and longest > 1):
+    if slips > allowed or slips >= longest > 1:
         return None
     return slips, found[0] != name[0], abs(len(found) - len(name)), name
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from ffspec.events import MarkedYAMLError
+from ffspec.events import MarkedYAMLError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +24,21 @@ class Complaint:
 
 
 _QUOTE = "put the text in quotes"
+_ALIKE = "indent it like its neighbours"
+_NO_TAG = "tags are not allowed in a spec"
+_LEAVE = "leave the tag out"
+_LINES = "'|' and '>' begin a text of several lines"
+_NEXT = "begin the text on the next line"
+_ENDLESS = "the text that begins with this quote never ends"
+_OPENING = "a value may not begin with {found}"
 
 COMPLAINTS = (
     Complaint("found character '\\t'", "a spec is indented with spaces, found a tab", "write spaces", code="FF005"),
-    Complaint("could not find expected ':'", "a key needs a ':' and a space behind it", "write 'key: value'", "context"),
+    Complaint("could not find expected ':'", "a key needs ':' and a space behind it", "write 'key: value'", "context"),
     Complaint(
         "mapping values are not allowed here",
         "a ':' with a space behind it makes a key, and no key may stand here",
-        "put the text in quotes, or start a new line that fits the indentation above",
+        "quote the text, or look at the line above: a ':' may be missing, or its indentation differ",
     ),
     Complaint(
         "sequence entries are not allowed here",
@@ -40,37 +46,34 @@ COMPLAINTS = (
         "write '- ' on the next line, or the list in brackets: [a, b]",
     ),
     Complaint("mapping keys are not allowed here", "a key must begin on a line of its own", _QUOTE),
+    Complaint("expected <block end>", "this does not fit what stands before it", _ALIKE),
+    Complaint("expected '<document start>'", "this belongs to nothing above it", _ALIKE),
+    Complaint("expected ',' or ']'", "the list that begins with '[' on line {line} needs ',' or ']' before this"),
+    Complaint("expected ',' or '}'", "the mapping that begins with '{{' on line {line} needs ',' or '}}' before this"),
+    Complaint("found unexpected end of stream", _ENDLESS, "close the quote", "context"),
+    Complaint("found unexpected document separator", _ENDLESS, "close the quote", "context"),
     Complaint(
-        "expected <block end>, but found '-'", "a list item does not fit what stands above", "indent it like its neighbours"
+        "found unknown escape",
+        "a backslash in double quotes begins an escape, and there is none such",
+        "write \\\\, or put the text in single quotes",
     ),
-    Complaint("expected <block end>", "the indentation does not fit the lines above", "indent it like its neighbours"),
-    Complaint("expected ',' or ']'", "the list that begins with '[' on line {line} needs a ',' or a ']' before this"),
-    Complaint("expected ',' or '}'", "the mapping that begins with '{{' on line {line} needs a ',' or a '}}' before this"),
-    Complaint("found unexpected end of stream", "the text that begins with this quote never ends", "close the quote", "context"),
-    Complaint("found unexpected document separator", "the text that begins with this quote never ends", "close it", "context"),
-    Complaint("found unknown escape", "a backslash in double quotes begins an escape, and there is none such",
-              "write \\\\, or put the text in single quotes"),  # fmt: skip
-    Complaint("expected escape sequence", "an escape needs more hexadecimal digits", "put the text in single quotes"),
-    Complaint("that cannot start any token", "a value may not begin with {found}", _QUOTE),
+    Complaint("expected escape sequence", "this escape needs more hexadecimal digits", "put the text in single quotes"),
+    Complaint("that cannot start any token", _OPENING, _QUOTE),
     Complaint("expected the node content", "a value is missing here"),
-    Complaint("found undefined tag handle", "tags are not allowed in a spec", "leave the tag out", "context", "FF005"),
-    Complaint("expected '<document start>'", "this belongs to nothing above it", "indent it like its neighbours"),
-    Complaint("expected alphabetic or numeric character", "a value may not begin with {found}", _QUOTE, "context"),
-    Complaint("expected URI", "a value may not begin with {found}", _QUOTE, "context"),
-    Complaint("expected ' ', but found", "tags are not allowed in a spec", "leave the tag out", "context", "FF005"),
-    Complaint("expected '!'", "tags are not allowed in a spec", "leave the tag out", "context", "FF005"),
-    Complaint("expected '>'", "tags are not allowed in a spec", "leave the tag out", "context", "FF005"),
-    Complaint("chomping or indentation indicators", "'|' and '>' begin a text of several lines", "begin it on the next line"),
-    Complaint("expected a comment or a line break", "'|' and '>' begin a text of several lines", "begin it on the next line"),
-    Complaint("indentation indicator in the range", "'|' and '>' begin a text of several lines", "begin it on the next line"),
+    Complaint("while scanning an a", _OPENING, _QUOTE, "context"),
+    Complaint("found undefined tag handle", _NO_TAG, _LEAVE, "context", "FF005"),
+    Complaint("while scanning a tag", _NO_TAG, _LEAVE, "context", "FF005"),
+    Complaint("while parsing a tag", _NO_TAG, _LEAVE, "context", "FF005"),
+    Complaint("while scanning a block scalar", _LINES, _NEXT),
 )
-"""Tried in this order; the tests hold one text for each."""
+"""Tried in this order on the parser's problem and its context; the tests hold a text for each."""
 
 
 def explain(error: MarkedYAMLError, text: str) -> tuple[str, str, str | None, int]:
     """Return the code, message and hint for a parser's error, and the offset to point at."""
-    problem = error.problem or error.context or "this is no YAML"
-    stopped, began = (mark if isinstance(mark, int) else None for mark in (error.problem_mark, error.context_mark))
+    problem = f"{error.problem} ({error.context})"
+    stopped: int | None = error.problem_mark
+    began: int | None = error.context_mark
     known = next((item for item in COMPLAINTS if item.problem in problem), None)
     if known is None:
         known = Complaint("", f"this is no YAML: {problem}".replace("{", "{{").replace("}", "}}"))

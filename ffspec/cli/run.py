@@ -30,6 +30,7 @@ def run(  # noqa: PLR0913 - one argument an option
     Exits with 0 if every expectation under `checks` held, 1 if one did not, 2 if a spec or its data cannot be used,
     3 if training diverged, 4 if something could not be written.
     """
+    import gc  # noqa: PLC0415 - start-up
     import json  # noqa: PLC0415 - start-up
 
     from ffspec import api, document  # noqa: PLC0415 - start-up
@@ -39,6 +40,7 @@ def run(  # noqa: PLR0913 - one argument an option
     opened = [document.load(path, overrides) for path in specs]
     for one in opened:
         api.sound(one)
+    gc.enable()
     results: list[Result] = []
     for one in opened:
         reporter = None if quiet or form == "json" else Reporter()

@@ -15,7 +15,7 @@ from ffspec.diagnostics import Path, SpecError
 from ffspec.spec.sources import SPLITS
 from ffspec.spec.tables import Inline
 
-PATH = ("dataset", "arrays")
+PATH = ("dataset",)
 HINT = "hand over data=(X, y), or data={'train': (X, y), 'test': (X, y)}"
 
 
@@ -29,8 +29,8 @@ def read_inline(source: Inline) -> Raw:
 def read_arrays(arrays: Any) -> Raw:
     """Return the rows handed over: `(X, y)`, or a mapping from train, validation and test to such pairs.
 
-    X is an array of shape (rows, features), a list of rows, a mapping from names to columns, or a polars or pandas frame;
-    y is as long, an array, a list or a series of labels or numbers, or has the shape (rows, targets).
+    X is an array of shape (rows, features), a list of rows, a mapping from names to columns, or a polars or pandas
+    frame; y is as long, an array, a list or a series of labels or numbers, or has the shape (rows, targets).
 
     Raises:
         SpecError: FF036 arrays are missing or badly shaped, FF033 they hold something else, FF031 a column is missing.
@@ -141,7 +141,7 @@ def _complete(values: Any, name: str, path: Path) -> Cells:
     return np.array(values.tolist(), dtype=np.bool_) if booleans else cells
 
 
-def missing_target(name: str, rows: Sequence[int], path: Path, hint: str | None = None) -> SpecError:
+def missing_target(name: str, rows: Sequence[int | str], path: Path, hint: str | None = None) -> SpecError:
     """Return the error of rows without a target."""
     noun = "row" if len(rows) == 1 else "rows"
     return problem("FF032", f"every row must have a target, but {name!r} is missing in {noun} {some(rows)}", path, hint)

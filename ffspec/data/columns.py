@@ -6,6 +6,7 @@ N rows, P raw columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -66,7 +67,7 @@ def _cells_of_objects(values: list[Any], name: str, path: Path) -> Cells:
 
 def _cell(value: Any) -> tuple[Any, str | None]:
     """Return a cell and its kind; a missing cell has none."""
-    if value is None or (isinstance(value, Real) and value != value):
+    if value is None or (isinstance(value, Real) and isnan(value)):
         return None, None
     if isinstance(value, bool | np.bool_):
         return TRUTH[bool(value)], "a boolean"
@@ -83,8 +84,8 @@ def finite(numbers: Floats, name: str, path: Path) -> Floats:
     """
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
-        rows = some((infinite + 1).tolist())
-        raise problem("FF033", f"column {name!r} must hold finite numbers, found {numbers[infinite[0]]} in row {rows}", path)
+        found = some(f"{numbers[row]} in row {row + 1}" for row in infinite)
+        raise problem("FF033", f"column {name!r} must hold finite numbers, found {found}", path)
     return numbers
 
 

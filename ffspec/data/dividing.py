@@ -8,7 +8,7 @@ from ffspec.data.loaded import Ints
 from ffspec.data.problems import counted, problem
 from ffspec.data.targets import Target
 from ffspec.spec.dataset import Dataset, Split, misfit, sizes_of
-from ffspec.spec.sources import SPLITS
+from ffspec.spec.sources import SPLITS, Label
 
 
 def divide(dataset: Dataset, target: Target, fixed: dict[str, Ints], seed: int) -> dict[str, Ints]:
@@ -44,7 +44,7 @@ def _divide(rows: Ints, sizes: dict[str, int], options: Split, target: Target, s
         return {"train": rows}
     if not options.shuffle:
         stops = np.cumsum(list(sizes.values()))
-        return {name: part for name, part in zip(sizes, np.split(rows, stops), strict=False)}
+        return dict(zip(sizes, np.split(rows, stops), strict=False))
     rows = rows[_order(len(rows), seed)]
     codes = _strata(rows, sizes, options, target)
     parts: dict[str, Ints] = {}
@@ -57,36 +57,36 @@ def _divide(rows: Ints, sizes: dict[str, int], options: Split, target: Target, s
 
 
 def _order(count: int, seed: int) -> Ints:
-    """Return a random permutation. A bit generator's words, unlike numpy's `permutation`, are the same in every version."""
+    """Return a random permutation, from words that numpy promises to keep, as it does not of its `permutation`."""
     return np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable").astype(np.int64)
 
 
 def _strata(rows: Ints, sizes: dict[str, int], options: Split, target: Target) -> Ints:
     """Return the stratum of each row: its class, or 0 for all where the split is not stratified."""
-    nothing = np.zeros(len(rows), dtype=np.int64)
-    if options.stratify is False:
-        return nothing
-    if target.classes is None:
-        if options.stratify:
-            raise problem("FF035", "only classes can be stratified, but the target is numbers", ("dataset", "split", "stratify"))
-        return nothing
-    codes = target.y[rows].astype(np.int64)
-    counts = np.bincount(codes, minlength=len(target.classes))
-    rare = min((int(count), index) for index, count in enumerate(counts) if count)
-    smallest = min(sizes, key=lambda name: sizes[name])
-    present = int((counts > 0).sum())
-    if rare[0] >= len(sizes) and sizes[smallest] >= present:
-        return codes
+    fault = "only classes can be stratified, but the target is numbers"
+    if options.stratify is not False and target.classes is not None:
+        codes = target.y[rows].astype(np.int64)
+        fault = _scarce(codes, sizes, target.classes) or ""
+        if not fault:
+            return codes
     if options.stratify:
-        message = (
-            f"every class must have a row for each of the {len(sizes)} splits, but class {target.classes[rare[1]]!r} has "
-            f"{counted(rare[0], 'row')}"
-            if rare[0] < len(sizes)
-            else f"every split must have a row for each of the {present} classes, but {smallest} has "
-            f"{counted(sizes[smallest], 'row')}"
-        )
-        raise problem("FF035", message, ("dataset", "split", "stratify"))
-    return nothing
+        raise problem("FF035", fault, ("dataset", "split", "stratify"))
+    return np.zeros(len(rows), dtype=np.int64)
+
+
+def _scarce(codes: Ints, sizes: dict[str, int], classes: tuple[Label, ...]) -> str | None:
+    """Say why not every split can have a row of every class, or return None."""
+    counts = np.bincount(codes, minlength=len(classes))
+    present = np.flatnonzero(counts)
+    rarest = present[np.argmin(counts[present])]
+    if counts[rarest] < len(sizes):
+        found = f"class {classes[rarest]!r} has {counted(int(counts[rarest]), 'row')}"
+        return f"every class must have a row for each of the {len(sizes)} splits, but {found}"
+    smallest = min(sizes, key=lambda name: sizes[name])
+    if sizes[smallest] < len(present):
+        found = f"{smallest} has {counted(sizes[smallest], 'row')}"
+        return f"every split must have a row for each of the {len(present)} classes, but {found}"
+    return None
 
 
 def _choose(codes: Ints, size: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -65,9 +65,9 @@ def _csv(data: bytes, table: Csv, name: str, path: Path) -> pl.DataFrame:
         raise _unreadable(f"{name} is not a well-formed table: {fault}", path) from None
     # polars fills a line that is too short with nulls, of which the last column then has one.
     if frame.width and frame.get_column(frame.columns[-1]).has_nulls():
-        fault = _fault(text, table.separator)
-        if fault is not None:
-            raise _unreadable(f"{name} is not a well-formed table: {fault}", path)
+        short = _fault(text, table.separator)
+        if short is not None:
+            raise _unreadable(f"{name} is not a well-formed table: {short}", path)
     missing = ["", *table.null_values]
     cells = pl.all().str.strip_chars()
     return frame.select(pl.when(~cells.is_in(missing)).then(cells).name.keep())
@@ -82,7 +82,8 @@ def _decoded(data: bytes, name: str, path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _unreadable(f"{name} must be UTF-8 text, found the byte 0x{data[error.start]:02x} in line {line}", path) from None
+        found = f"the byte 0x{data[error.start]:02x} in line {line}"
+        raise _unreadable(f"{name} must be UTF-8 text, found {found}", path) from None
 
 
 def _check_header(text: str, separator: str, name: str, path: Path) -> None:

@@ -38,7 +38,7 @@ def _draw(source: Generator, state: int) -> tuple[Floats, Any]:
         return blobs(source, state)
     if isinstance(source, Moons | Circles):
         return curves(source, state)
-    from sklearn import datasets  # takes over a second to import
+    from sklearn import datasets  # noqa: PLC0415 - takes two seconds to import
 
     fields = {name: getattr(source, name) for name in type(source).model_fields}
     arguments = {name: _argument(value) for name, value in fields.items() if value is not None}
@@ -58,7 +58,7 @@ def blobs(source: Blobs, state: int) -> tuple[Floats, Ints]:
     """Return scikit-learn's `make_blobs`, to the last bit, without the two seconds of importing it."""
     random = np.random.RandomState(state)
     if isinstance(source.centers, int):
-        centers = random.uniform(*source.center_box, size=(source.centers, source.width))
+        centers = random.uniform(source.center_box[0], source.center_box[1], size=(source.centers, source.width))
     else:
         centers = np.array(source.centers)
     count = len(centers)
@@ -78,7 +78,8 @@ def curves(source: Moons | Circles, state: int) -> tuple[Floats, Ints]:
     outer = source.rows // 2
     inner = source.rows - outer
     if isinstance(source, Moons):
-        parts = _circle(outer, np.pi, ends=True), np.array([1.0, 0.5]) - _circle(inner, np.pi, ends=True)
+        lower = np.array([1.0, 1.0]) - _circle(inner, np.pi, ends=True) - np.array([0.0, 0.5])
+        parts = _circle(outer, np.pi, ends=True), lower
     else:
         parts = _circle(outer, 2 * np.pi, ends=False), _circle(inner, 2 * np.pi, ends=False) * source.factor
     x, y = np.concatenate(parts), np.repeat(np.arange(2), [outer, inner]).astype(np.int64)

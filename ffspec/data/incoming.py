@@ -11,7 +11,7 @@ import numpy as np
 from ffspec.data.columns import Cells, cells_of, codes_of, is_numbers
 from ffspec.data.fitted import Category, Column, Number
 from ffspec.data.loaded import Floats
-from ffspec.data.problems import counted, problem, quoted, some
+from ffspec.data.problems import counted, problem, quoted
 from ffspec.diagnostics import Diagnostic, Path, SpecError
 from ffspec.suggest import suggest
 
@@ -32,23 +32,27 @@ class Rows:
 
 
 def take_apart(rows: Any, path: Path) -> Rows:
-    """Return the columns of a mapping, a polars or pandas frame, an array of shape (N, P) or a sequence of rows.
+    """Return the columns of a mapping, a list of mappings, a polars or pandas frame, or an array of shape (N, P).
 
     Raises:
         SpecError: FF036, it is none of these, or has no row or no column.
     """
     if isinstance(rows, Mapping):
         found = Rows(tuple(map(str, rows)), tuple(rows.values()))
+    elif isinstance(rows, list | tuple) and rows and all(isinstance(row, Mapping) for row in rows):
+        names = dict.fromkeys(name for row in rows for name in row)
+        found = Rows(tuple(map(str, names)), tuple([row.get(name) for row in rows] for name in names))
     elif hasattr(rows, "columns") and hasattr(rows, "to_numpy"):
         found = Rows(tuple(map(str, rows.columns)), tuple(rows[name].to_numpy() for name in rows.columns))
     else:
         array = array_of(rows, "x", path)
         if array.ndim != 2:
-            raise problem("FF036", f"x must have the shape (rows, features), found {array.shape}", path)
+            hint = "for one feature, write x.reshape(-1, 1)" if array.ndim == 1 else None
+            raise problem("FF036", f"x must have the shape (rows, features), found {array.shape}", path, hint)
         found = Rows(None, tuple(array.T))
-    lengths = {len(column) for column in found.columns}
-    if len(lengths) > 1:
-        raise problem("FF036", f"the columns of x must be equally long, found {some(sorted(lengths))} rows", path)
+    lengths = {len(column) if hasattr(column, "__len__") else -1 for column in found.columns}
+    if -1 in lengths or len(lengths) > 1:
+        raise problem("FF036", "the columns of x must be lists of the same length", path)
     if not lengths or lengths == {0}:
         raise problem("FF036", "x must have at least one row and one column, found none", path)
     return found
@@ -93,11 +97,12 @@ def encode(rows: Any, columns: Sequence[Column], path: Path = ()) -> Floats:
     else:
         given = dict(zip(found.names, found.columns, strict=True))
     require_columns(((column.name, path) for column in columns), tuple(given))
-    return np.stack([_encoded(column, cells_of(given[column.name], column.name, path), path) for column in columns], axis=1)
+    cells = (cells_of(given[column.name], column.name, path) for column in columns)
+    return np.stack([_encoded(column, part, path) for column, part in zip(columns, cells, strict=True)], axis=1)
 
 
 def _finite_matrix(x: Floats, columns: Sequence[Column], path: Path) -> Floats:
-    for index in np.flatnonzero(np.isinf(x).any(axis=0)):
+    for index in np.flatnonzero(np.isinf(x).any(axis=0)).tolist():
         cells_of(x[:, index], columns[index].name, path)
     return x
 

@@ -1,5 +1,7 @@
-"""The frozen values the loading is made of: raw rows in, splits ready for training out. N rows, P raw columns, F features,
-C target columns."""
+"""The frozen values the loading is made of: raw rows in, splits ready for training out.
+
+N rows, P raw columns, F features, C target columns.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Packaged: TypeAlias = spec.Iris | spec.Wine | spec.BreastCancer | spec.Digits | 
 
 def read_packaged(source: Packaged) -> Raw:
     """Read all rows of a packaged data set, in scikit-learn's order."""
-    from sklearn import datasets  # takes over a second to import
+    from sklearn import datasets  # noqa: PLC0415 - takes two seconds to import
 
     arguments = {name: getattr(source, name) for name in type(source).model_fields}
     bunch = getattr(datasets, f"load_{source.name}")(**arguments)
@@ -24,7 +24,5 @@ def read_packaged(source: Packaged) -> Raw:
     if known.target == "values":
         return Raw(x=x, names=names, target=RawTarget(values=bunch.target, kind="values"))
     classes = tuple(range(source.n_class)) if isinstance(source, spec.Digits) else tuple(map(str, bunch.target_names))
-    target = RawTarget(
-        values=bunch.target.astype(np.int64), kind="classes", numeric=known.numeric, classes=classes
-    )
+    target = RawTarget(values=bunch.target.astype(np.int64), kind="classes", numeric=known.numeric, classes=classes)
     return Raw(x=x, names=names, target=target)

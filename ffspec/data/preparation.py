@@ -42,7 +42,7 @@ class Preparation:
         return tuple(name for part in parts for name in part)
 
     def apply(self, rows: Any, *, path: Path = ()) -> Floats:
-        """Prepare new rows: an array of shape (N, P), a sequence of rows, a mapping from names to columns, or a polars frame.
+        """Prepare new rows: an array of shape (N, P), a list of rows or of mappings, a mapping to columns, or a frame.
 
         Columns found by name may stand in any order and beside others. Returns shape (N, F).
 
@@ -89,8 +89,8 @@ class Preparation:
         )
 
     def _refuse_overflow(self, scaled: Floats, path: Path) -> None:
-        finite = np.isfinite(scaled).all(axis=0)
-        wrong = [c.name for c, fine in zip(self.columns, finite, strict=True) if not fine and isinstance(c, Number)]
+        infinite = np.flatnonzero(~np.isfinite(scaled).all(axis=0)).tolist()
+        wrong = [self.names[index] for index in infinite if isinstance(self.columns[index], Number)]
         if wrong:
             raise problem("FF033", f"scaled numbers must be finite, but overflow in column {quoted(wrong)}", path)
 
@@ -102,7 +102,8 @@ class Preparation:
             else {"name": c.name, "levels": list(c.levels), "missing": c.missing}
             for c in self.columns
         ]
-        return json.dumps({"version": VERSION, "columns": columns}, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+        value = {"version": VERSION, "columns": columns}
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Preparation:

@@ -116,9 +116,8 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
         path = (*sheet.path, "split_column")
         strange = [word for word in dict.fromkeys(words) if word not in SPLITS]
         if strange:
-            found = some(
-                f"{'an empty cell' if word is None else repr(word)} in row {sheet.row(words.index(word))}" for word in strange
-            )
+            cells = ("an empty cell" if word is None else repr(word) for word in strange)
+            found = some(f"{cell} in row {sheet.row(words.index(w))}" for cell, w in zip(cells, strange, strict=True))
             message = f"{table.split_column!r} must say train, validation or test, found {found}"
             raise problem("FF035", message, path)
         if "train" not in words:
@@ -168,12 +167,12 @@ def _target(sheet: Sheet) -> RawTarget:
             hint = f"write '{table.name}: {{missing_target: drop}}' to leave such rows out"
             raise missing_target(name, rows, path, hint)
         if len(table.targets) > 1 and not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
-            message = f"several targets must be numbers, but {name!r} holds texts: {quoted(series.unique().sort().to_list())}"
+            texts = quoted(series.unique().sort().to_list())
+            message = f"several targets must be numbers, but {name!r} holds texts: {texts}"
             raise problem("FF033", message, path)
         columns.append(_target_values(series, name, path))
-    kinds = {"auto": None, "classification": "classes", "regression": "values"}
     values = columns[0] if len(columns) == 1 else np.stack(columns, axis=1).astype(np.float64)
-    return RawTarget(values=values, names=table.targets, kind=kinds[table.task])
+    return RawTarget(values=values, names=table.targets, kind=table.known().target)
 
 
 def _target_values(series: pl.Series, name: str, path: Path) -> Any:
@@ -205,11 +204,15 @@ def _typed(sheet: Sheet, name: str, path: Path) -> pl.Series:
 
 def _parsed(texts: pl.Series, sheet: Sheet, name: str, path: Path) -> pl.Series:
     """Read the texts of a CSV column as whole numbers, as numbers or as booleans, if all of them are."""
-    for dtype in (pl.Int64, pl.Float64):
-        numbers = texts.cast(dtype, strict=False)
-        failed = numbers.is_null() & texts.is_not_null()
-        if not failed.any():
-            return numbers if texts.null_count() < len(texts) else texts.cast(pl.Float64)
+    if texts.null_count() == len(texts):
+        return texts.cast(pl.Float64)
+    whole = texts.cast(pl.Int64, strict=False)
+    if whole.null_count() == texts.null_count():
+        return whole
+    numbers = texts.cast(pl.Float64, strict=False)
+    failed = numbers.is_null() & texts.is_not_null()
+    if not failed.any():
+        return numbers
     lower = texts.str.to_lowercase()
     if lower.drop_nulls().is_in(["true", "false"]).all():
         return lower == "true"
@@ -218,6 +221,6 @@ def _parsed(texts: pl.Series, sheet: Sheet, name: str, path: Path) -> pl.Series:
         rows = np.flatnonzero(failed.to_numpy())
         found = some(f"{texts[int(row)]!r} in row {sheet.row(int(row))}" for row in rows)
         value = texts[int(rows[0])]
-        hint = f"write 'null_values: [{value!r}]' if it stands for a missing cell, or 'categorical: [{name}]' if all are names"
+        hint = f"write null_values: [{value!r}] if it stands for a missing cell, or categorical: [{name}] to read texts"
         raise problem("FF033", f"column {name!r} must hold numbers, as most of its cells do, found {found}", path, hint)
     return texts

@@ -30,8 +30,8 @@ class Target:
 def settle(raw: RawTarget, wants: TargetKind | None, path: Path) -> Target:
     """Read the target as the loss needs it; where it needs nothing in particular, as what it looks like.
 
-    Texts and booleans are classes, fractions are values; whole numbers are either, and by themselves classes if they are
-    at most 20 different ones.
+    Texts and booleans are classes, fractions are values; whole numbers are either, and by themselves classes if they
+    are at most 20 different ones.
 
     Raises:
         SpecError: FF034, the target cannot be what the loss, or `task`, needs.

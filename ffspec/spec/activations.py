@@ -1,9 +1,7 @@
 """The activation functions of torch.nn: elementwise, except glu and the softmax family."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -205,7 +203,7 @@ class Hardtanh(Activation):
     max_val: float = Field(1.0, description="The upper bound.")
 
     @model_validator(mode="after")
-    def _check(self) -> Hardtanh:
+    def _check(self) -> Self:
         ordered(self.min_val, self.max_val, "min_val and max_val")
         return self
 
@@ -244,7 +242,7 @@ class RReLU(Activation):
     upper: float = Field(1 / 3, ge=0, le=1e6, description="The largest slope.")
 
     @model_validator(mode="after")
-    def _check(self) -> RReLU:
+    def _check(self) -> Self:
         ordered(self.lower, self.upper, "lower and upper")
         return self
 

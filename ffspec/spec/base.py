@@ -1,12 +1,11 @@
 """The grammar every part of a spec shares: frozen nodes, and components written as a name or a one-key mapping."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
+from functools import cached_property
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, cast, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 Plain: TypeAlias = "None | bool | int | float | str | tuple[Plain, ...] | dict[str, Plain]"
@@ -58,20 +57,24 @@ class Family:
         self.kind = kind
         self._members = members
 
-    @property
+    @cached_property
     def members(self) -> tuple[type[Component], ...]:
         """The component classes, in the order the documentation shows them."""
         module, attribute = self._members.split(":")
         return cast("tuple[type[Component], ...]", getattr(import_module(module), attribute))
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names that may be written here."""
-        return tuple(member.name for member in self.members)
+        return tuple(self._by_name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, type[Component]]:
+        return {member.name: member for member in self.members}
 
     def find(self, name: str) -> type[Component] | None:
         """Return the component class called `name`, or None."""
-        return next((member for member in self.members if member.name == name), None)
+        return self._by_name.get(name)
 
     def parse(self, value: Any) -> Component:
         """Turn the component notation into a component.
@@ -113,6 +116,10 @@ class Family:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate with `parse`; the members' own schemas are built only when they are named."""
         return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Name the family; `ffspec.schema` writes its definition once, and refers to it here."""
+        return {"family": self.kind}
 
 
 class Either:

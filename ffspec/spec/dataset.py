@@ -1,11 +1,9 @@
 """`dataset`: where the rows come from, how they are split, and how they are prepared."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, floor
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -67,7 +65,7 @@ class Split(Node):
     shuffle: bool = Field(True, description="Draw the rows of a split at random, or take them in order.")
 
     @model_validator(mode="after")
-    def _check(self) -> Split:
+    def _check(self) -> Self:
         parts = [Fraction(str(part)) for part in (self.train, self.validation, self.test) if isinstance(part, float)]
         message = f"fractions must not sum to more than 1, found {float(sum(parts)):g}"
         require(sum(parts) <= 1, message)
@@ -106,12 +104,13 @@ class Prepare(Node):
 
     scale: Literal["none", "standardize", "minmax", "robust"] = Field(
         "none",
-        description="standardize: mean 0 and deviation 1; minmax: from 0 to 1; robust: median 0 and interquartile range 1.",
+        description="standardize: mean 0, deviation 1; minmax: from 0 to 1; robust: median 0, interquartile range 1.",
     )
     missing: Literal["error", "median", "mean", "most_frequent"] = Field(
-        "error", description="What stands in for a missing number; for a missing category, the unknown bucket does."
+        "error",
+        description="What stands in for a missing number; unless an error, a missing category counts as unknown.",
     )
-    categories: Literal["one_hot"] = Field("one_hot", description="A column for each level, and one for unknown levels.")
+    categories: Literal["one_hot"] = Field("one_hot", description="A feature for each level, and one for unknown ones.")
 
     @model_validator(mode="before")
     @classmethod
@@ -123,6 +122,9 @@ class Prepare(Node):
         return arguments["scale"] if list(arguments) == ["scale"] else dict(arguments)
 
 
+AnySplit: TypeAlias = Annotated[Split | Literal["none"], Either("'none' or a mapping with train, validation and test")]
+
+
 class Dataset(Node):
     """A source of rows, alone or beside `split` and `prepare`.
 
@@ -131,14 +133,14 @@ class Dataset(Node):
 
     family: ClassVar[Family] = FAMILY
     source: Annotated[Source, FAMILY] = Field(description="Where the rows come from.")
-    split: Annotated[Split | Literal["none"], Either("'none' or a mapping with train, validation and test")] | None = Field(
+    split: AnySplit | None = Field(
         None, description="How many rows go where; by default a fifth to test on. none: train on all of them."
     )
     prepare: Prepare = Field(Prepare.model_construct(), description="What is done to the features.")
 
     @model_validator(mode="wrap")
     @classmethod
-    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Dataset]) -> Dataset:
+    def _read(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, cls):
             return value
         fields, problems = _fields(value)
@@ -149,12 +151,13 @@ class Dataset(Node):
                 if details["loc"] != ("source",) or details["type"] != "missing":
                     loc = details["loc"][1:] if details["loc"][:1] == ("source",) else details["loc"]
                     problems.append({**details, "loc": loc})
-        if problems:
-            raise ValidationError.from_exception_data("dataset", problems)
-        return node
+        else:
+            if not problems:
+                return node
+        raise ValidationError.from_exception_data("dataset", problems)
 
     @model_validator(mode="after")
-    def _check(self) -> Dataset:
+    def _check(self) -> Self:
         sized = isinstance(self.split, Split) and self.split.sized
         if self.source.sizes() is not None:
             message = "must not say sizes, because n_samples already gives the rows of each split"
@@ -166,13 +169,14 @@ class Dataset(Node):
             cells = known.rows * (known.features + (known.columns or 0))
             require(cells <= CELLS, f"must hold at most {CELLS:,} numbers in all, found {cells:,}", self.source.name)
         if known.rows is not None and self.source.sizes() is None:
-            message = misfit(self.split, known.rows)
-            require(message is None, message or "", "split")
+            fault = misfit(self.split, known.rows)
+            require(fault is None, fault or "", "split")
         return self
 
     def _check_table(self, table: tables.Table) -> None:
         if table.split_column is not None:
-            require(self.split is None, "must not stand beside 'split_column', which says where each row belongs", "split")
+            message = "must not stand beside 'split_column', which says where each row belongs"
+            require(self.split is None, message, "split")
         for name in table.files:
             if isinstance(self.split, Split):
                 message = f"must not stand beside '{table.name}.{name}', which names the file of that split"
@@ -215,12 +219,12 @@ class Dataset(Node):
         return {name: named[name] for name in SPLITS if name in named}
 
 
-def sizes_of(split: Split | Literal["none"] | None, total: int) -> dict[str, int]:
+def sizes_of(split: AnySplit | None, total: int) -> dict[str, int]:
     """Return the rows of each split of `total` rows, in the order train, validation, test."""
     return {"train": total} if split == "none" else (split or Split.model_construct()).rows(total)
 
 
-def misfit(split: Split | Literal["none"] | None, total: int) -> str | None:
+def misfit(split: AnySplit | None, total: int) -> str | None:
     """Say why `total` rows cannot be split so, or return None."""
     sizes = sizes_of(split, total)
     others = {name: size for name, size in sizes.items() if name != "train"}
@@ -232,7 +236,7 @@ def misfit(split: Split | Literal["none"] | None, total: int) -> str | None:
     return None
 
 
-def _names_of(split: Split | Literal["none"] | None) -> dict[str, int | None]:
+def _names_of(split: AnySplit | None) -> dict[str, int | None]:
     """Return the splits of an unknown number of rows, with those sizes that are numbers of rows."""
     if split == "none":
         return {"train": None}

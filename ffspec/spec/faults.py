@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
-from ffspec.diagnostics import Diagnostic, Path
+from ffspec.diagnostics import Diagnostic, Path, brief
 from ffspec.scalars import Unreadable, meant, resolve
 from ffspec.spec import grammar
 from ffspec.spec.base import describe
@@ -17,6 +17,9 @@ from ffspec.suggest import suggest
 
 HINTED = 100
 """Diagnostics that get a suggestion; in a text with more faults than this, looking for more would take seconds."""
+
+MAX_FAULTS = 1000
+"""Faults that are looked at; what has more of them is no spec."""
 
 FEW = 12
 """Choices that are listed where none is near."""
@@ -49,6 +52,8 @@ _LENGTHS = {
     "string_too_short": "must have at least {min_length} {characters}",
     "string_too_long": "must have at most {max_length} {characters}",
 }
+_NAMING = ("type", "name", "class", "class_path", "_target_")
+"""Keys by which other notations name a component."""
 _FORMS = {"component_form", "component_arguments"}
 
 
@@ -57,7 +62,7 @@ def faults(failure: ValidationError, value: Any) -> tuple[Diagnostic, ...]:
 
     A misspelt required key is one fault: it is not also missing.
     """
-    errors = failure.errors(include_url=False)
+    errors = failure.errors(include_url=False)[:MAX_FAULTS]
     found = [_diagnostic(error, value, hinted=index < HINTED) for index, error in enumerate(errors)]
     meant_keys = {(*item.path[:-1], key) for item, key in found if item.code == "FF012" and key is not None}
     items = (item for item, _ in found if not (item.code == "FF011" and item.path in meant_keys))
@@ -72,7 +77,7 @@ def _diagnostic(error: Any, whole: Any, *, hinted: bool) -> tuple[Diagnostic, st
     if kind == "missing":
         return _missing(path, whole), None
     if kind == "unknown_component":
-        return _unknown_component(path, context, hinted=hinted), None
+        return _unknown_component(path, whole, context, hinted=hinted), None
     if kind in _FORMS:
         return _form(kind, path, value, context), None
     if kind == "dataset_source":
@@ -85,7 +90,7 @@ def _unknown_key(path: Path, *, hinted: bool) -> tuple[Diagnostic, str | None]:
     parent = grammar.at(path[:-1])
     choices = grammar.keys_of(parent)
     near = suggest(key, choices) if hinted else None
-    plain = Diagnostic(code="FF012", message=f"unknown key '{key}'", path=path, at_key=True)
+    plain = Diagnostic(code="FF012", message=f"unknown key '{brief(key)}'", path=path, at_key=True)
     if not hinted:
         return plain, near
     return replace(plain, hint=_key_hint(key, path, choices, near)), near
@@ -94,7 +99,7 @@ def _unknown_key(path: Path, *, hinted: bool) -> tuple[Diagnostic, str | None]:
 def _key_hint(key: str, path: Path, choices: Sequence[str], near: str | None) -> str | None:
     name, colon, rest = key.partition(":")
     if colon and suggest(name, choices):
-        return f"put a space behind the colon: {suggest(name, choices)}: {rest}"
+        return f"put a space behind the colon: {suggest(name, choices)}: {brief(rest)}"
     if near and near.lower() == key.lower():
         return f"write '{near}'"
     home = next(grammar.homes(key), None)
@@ -119,20 +124,27 @@ def _home_hint(key: str, path: Path, home: grammar.Home) -> str:
 
 def _missing(path: Path, whole: Any) -> Diagnostic:
     key, parent = path[-1], path[:-1]
-    written = whole
-    for step in grammar.find(parent, whole)[0]:
-        written = written[step]
+    written = _written(whole, parent)
     name = written if isinstance(written, str) else _subject(parent)
     subject = f"'{name}'" if parent else "a spec"
     return Diagnostic(code="FF011", message=f"{subject} needs '{key}'", path=path, hint=f"add '{key}: ...'")
 
 
-def _unknown_component(path: Path, context: Mapping[str, Any], *, hinted: bool) -> Diagnostic:
+def _written(whole: Any, path: Path) -> Any:
+    """Return what stands at a path, or at its longest part that was written."""
+    for key in grammar.find(path, whole)[0]:
+        whole = whole[key]
+    return whole
+
+
+def _unknown_component(path: Path, whole: Any, context: Mapping[str, Any], *, hinted: bool) -> Diagnostic:
     found, choices = str(context["found"]), tuple(context["choices"])
     near = suggest(found, choices) if hinted else None
     hint = f"did you mean '{near}'?" if near else f"choose from {_listed(choices)}" if len(choices) <= 2 * FEW else None
+    if hinted and found in _NAMING:
+        hint = _form_hint({found: _written(whole, path)}, choices) or hint
     at_key = bool(path) and path[-1] == found and grammar.family_of(grammar.at(path[:-1])) is not None
-    message = f"unknown {context['kind']} '{found}'"
+    message = f"unknown {context['kind']} '{brief(found)}'"
     return Diagnostic(code="FF014", message=message, path=path, at_key=at_key, hint=hint)
 
 
@@ -157,18 +169,20 @@ def _form_hint(value: Any, choices: Sequence[str]) -> str | None:
     if len(named) > 1:
         return f"choose one of {_listed(named)}"
     if named:
-        rest = next(key for key in value if key != named[0])
+        rest = brief(next(key for key in value if key != named[0]))
         return f"put '{rest}' under '{named[0]}': {named[0]}: {{{rest}: ...}}"
-    for key in ("type", "name", "class", "class_path", "_target_"):
+    for key in _NAMING:
         if isinstance(value.get(key), str):
-            name = suggest(value[key].rpartition(".")[2], choices) or value[key]
+            name = brief(suggest(value[key].rpartition(".")[2], choices) or value[key])
             return f"write the name as the key: {name}: {{...}}"
     return None
 
 
 def _source(path: Path, context: Mapping[str, Any]) -> Diagnostic:
     hint = "leave all but one out" if context["found"] != "none" else "for instance 'blobs', 'iris' or 'csv: data.csv'"
-    return Diagnostic(code="FF016", message=f"a dataset must name one source, found {context['found']}", path=path, hint=hint)
+    return Diagnostic(
+        code="FF016", message=f"a dataset must name one source, found {context['found']}", path=path, hint=hint
+    )
 
 
 def _value(kind: str, path: Path, value: Any, context: Mapping[str, Any], message: str) -> Diagnostic:
@@ -185,7 +199,9 @@ def _value(kind: str, path: Path, value: Any, context: Mapping[str, Any], messag
         text = f"{subject} must be {_KINDS[kind]}, found {found}"
         return Diagnostic(code="FF013", message=text, path=path, hint=_habit(value, _KINDS[kind]))
     if kind in _BOUNDS:
-        return Diagnostic(code="FF015", message=f"{subject} {_BOUNDS[kind].format(**context)}, found {found}", path=path)
+        return Diagnostic(
+            code="FF015", message=f"{subject} {_BOUNDS[kind].format(**context)}, found {found}", path=path
+        )
     if kind in _LENGTHS:
         count = context.get("min_length", context.get("max_length"))
         words = {"items": "item" if count == 1 else "items", "characters": "character" if count == 1 else "characters"}
@@ -250,13 +266,13 @@ def _text_habit(text: str, wanted: str) -> str | None:
     if wanted == "true or false" and isinstance(old, bool):
         return f"write {str(old).lower()}"
     if "number" in wanted and not isinstance(read, str | bool | Unreadable | None):
-        return f"write {text} without quotes"
+        return f"write {brief(text)} without quotes"
     if "number" in wanted and not isinstance(old, str | bool | None):
         return f"write {old}"
     if wanted == "true or false" and isinstance(read, bool):
-        return f"write {text} without quotes"
+        return f"write {brief(text)} without quotes"
     if wanted == "a list":
-        return f"write [{text}]"
+        return f"write [{brief(text)}]"
     return None
 
 

@@ -1,8 +1,6 @@
 """Data drawn at random: scikit-learn's generators under its own names, and the two classics it lacks."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
 
@@ -24,7 +22,9 @@ from ffspec.spec.sources import (
 )
 
 Point = Several[float]
-PerFeature = Annotated[float | Numbers | Literal["random"], Either("a number, a list with one for each feature, or 'random'")]
+PerFeature = Annotated[
+    float | Numbers | Literal["random"], Either("a number, a list with one for each feature, or 'random'")
+]
 
 
 class Generator(Source):
@@ -67,7 +67,7 @@ class Blobs(Generator):
     shuffle: bool = Field(True, description=SHUFFLE)
 
     @model_validator(mode="after")
-    def _check(self) -> Blobs:
+    def _check(self) -> Self:
         centres = self.n_centers
         if not isinstance(self.centers, int):
             for index, point in enumerate(self.centers):
@@ -75,7 +75,8 @@ class Blobs(Generator):
                 require(len(point) == self.width and self.width > 0, message, "centers", index)
         if not isinstance(self.cluster_std, float):
             given = len(self.cluster_std)
-            require(given == centres, f"must have one number for each of the {centres} centres, found {given}", "cluster_std")
+            message = f"must have one number for each of the {centres} centres, found {given}"
+            require(given == centres, message, "cluster_std")
         if self.labels is not None:
             given = len(self.labels)
             require(given == centres, f"must name the class of each of the {centres} centres, found {given}", "labels")
@@ -154,7 +155,7 @@ class Classification(Generator):
     shuffle: bool = Field(True, description=SHUFFLE)
 
     @model_validator(mode="after")
-    def _check(self) -> Classification:
+    def _check(self) -> Self:
         useful = self.n_informative + self.n_redundant + self.n_repeated
         message = f"must be at least n_informative + n_redundant + n_repeated = {useful}, found {self.n_features}"
         require(self.n_features >= useful, message, "n_features")
@@ -214,7 +215,7 @@ class GaussianQuantiles(Generator):
     shuffle: bool = Field(True, description=SHUFFLE)
 
     @model_validator(mode="after")
-    def _check(self) -> GaussianQuantiles:
+    def _check(self) -> Self:
         if self.mean is not None:
             message = f"must have one number for each of the {self.n_features} features, found {len(self.mean)}"
             require(len(self.mean) == self.n_features, message, "mean")
@@ -291,7 +292,7 @@ class SwissRoll(Generator):
 
 @final
 class Xor(Generator):
-    """The corners of the unit square in turn, the class their exclusive or; 4 rows without noise are the truth table."""
+    """The corners of the unit square in turn, the class their exclusive or: without noise, a truth table."""
 
     name: ClassVar[str] = "xor"
     noise: float = Field(0.0, ge=0, le=1e6, description=NOISE)

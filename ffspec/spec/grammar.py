@@ -136,7 +136,9 @@ def _inside(kind: Kind, key: str | int) -> Kinds:
     if isinstance(kind, Items):
         if not isinstance(key, int):
             return ()
-        return kinds_of(kind.kinds[0]) if kind.endless else kinds_of(kind.kinds[key]) if key < len(kind.kinds) else ()
+        if kind.endless:
+            return kinds_of(kind.kinds[0])
+        return kinds_of(kind.kinds[key]) if key < len(kind.kinds) else ()
     node = node_of((kind,))
     if node is None or not isinstance(key, str):
         return ()
@@ -156,11 +158,11 @@ def _keys(kind: Kind) -> tuple[str, ...]:
     node = node_of((kind,))
     if node is None:
         return ()
-    fields = tuple(_fields(node))
+    fields = _fields(node)
     family = getattr(node, "family", None)
     if isinstance(family, Family):
-        return (*(name for name in fields if kinds_of(None, tuple(node.model_fields[name].metadata)) != (family,)), *family.names)
-    return fields
+        return (*(name for name, field in fields.items() if family not in field.metadata), *family.names)
+    return tuple(fields)
 
 
 def _fields(node: type[Node]) -> dict[str, FieldInfo]:

@@ -4,9 +4,7 @@ All are drawn portably by the builder (float64 uniforms, then scaled and cast), 
 every CPU.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal, TypeAlias, final
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, final
 
 from pydantic import Field, model_validator
 
@@ -33,7 +31,7 @@ class Uniform(Init):
     b: float = Field(1.0, description="The upper bound.")
 
     @model_validator(mode="after")
-    def _check(self) -> Uniform:
+    def _check(self) -> Self:
         ordered(self.a, self.b, "a and b")
         return self
 
@@ -58,7 +56,7 @@ class TruncNormal(Init):
     b: float = Field(2.0, description="The largest value.")
 
     @model_validator(mode="after")
-    def _check(self) -> TruncNormal:
+    def _check(self) -> Self:
         ordered(self.a, self.b, "a and b")
         return self
 

@@ -1,7 +1,5 @@
 """The layers with parameters or state, and the two blocks."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, final
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Losses: torch.nn's that fit a feedforward network, and Rosenblatt's criterion."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal, TypeAlias, final
 
 from pydantic import Field

@@ -1,11 +1,9 @@
 """The measures a spec may name: the loss, and scikit-learn's metrics for each task."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ffspec.spec.base import describe
@@ -66,6 +64,9 @@ class _OneOfTheMetrics:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"enum": [metric.name for metric in METRICS]}
 
     @staticmethod
     def _validate(value: Any) -> str:

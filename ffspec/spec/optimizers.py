@@ -1,8 +1,6 @@
 """Optimizers: those of torch.optim that train a feedforward network on a CPU, with PyTorch's arguments and bounds."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -48,7 +46,7 @@ class SGD(Optimizer):
     nesterov: bool = Field(False, description="Nesterov's momentum; needs momentum > 0 and no dampening.")
 
     @model_validator(mode="after")
-    def _check(self) -> SGD:
+    def _check(self) -> Self:
         if self.nesterov and (self.momentum <= 0 or self.dampening != 0):
             raise PydanticCustomError("inconsistent", "nesterov needs a momentum above 0 and no dampening")
         return self

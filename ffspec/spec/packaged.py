@@ -1,7 +1,5 @@
 """The small real data sets that scikit-learn carries with it."""
 
-from __future__ import annotations
-
 from typing import ClassVar, final
 
 from pydantic import Field

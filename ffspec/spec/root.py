@@ -1,9 +1,7 @@
 """The whole of a spec file."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
@@ -47,7 +45,7 @@ class Spec(Node):
         """Where relative data paths begin: the folder of the file it was read from, else the working directory."""
         return self._directory
 
-    def at(self, directory: Path) -> Spec:
+    def at(self, directory: Path) -> Self:
         """Return the same spec with its data paths beginning at `directory`."""
         moved = self.model_copy()
         moved._directory = directory  # noqa: SLF001 - its own copy

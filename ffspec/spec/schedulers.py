@@ -1,7 +1,5 @@
 """Learning-rate schedules: those of torch.optim.lr_scheduler, and a warm-up in front of any."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil
 from typing import Annotated, ClassVar, Literal, TypeAlias, final
@@ -29,7 +27,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Length:
     """The length of a training in both units; steps are None where the rows are unknown."""
 
     epochs: int
@@ -40,14 +38,14 @@ class Span:
         count = self.epochs if interval == "epoch" else self.steps
         return None if count is None else max(count, 1)
 
-    def after(self, count: int, interval: Interval) -> Span:
+    def after(self, count: int, interval: Interval) -> "Length":
         """Return what is left after `count` intervals."""
         if self.steps is None or not self.epochs or not self.steps:
-            return Span(self.epochs - count if interval == "epoch" else self.epochs, None)
+            return Length(self.epochs - count if interval == "epoch" else self.epochs, None)
         per_epoch = self.steps // self.epochs
         if interval == "epoch":
-            return Span(self.epochs - count, self.steps - count * per_epoch)
-        return Span(self.epochs - ceil(count / per_epoch), self.steps - count)
+            return Length(self.epochs - count, self.steps - count * per_epoch)
+        return Length(self.epochs - ceil(count / per_epoch), self.steps - count)
 
 
 class Scheduler(Component):
@@ -58,11 +56,11 @@ class Scheduler(Component):
     """The argument that says how long the schedule is; left out, it is the whole training."""
     interval: Interval = Field("epoch", description="What is counted: epochs or optimizer steps.")
 
-    def phases(self, span: Span) -> tuple[Phase, ...]:
-        """Return the schedule for a training of length `span`."""
+    def phases(self, total: Length) -> tuple[Phase, ...]:
+        """Return the schedule for a training of length `total`."""
         arguments = {name: value for name, value in fields_of(self).items() if value is not None and name != "interval"}
         if self.length is not None:
-            arguments.setdefault(self.length, span.of(self.interval))
+            arguments.setdefault(self.length, total.of(self.interval))
         # OneCycleLR refuses to go on behind its end; the others hold what they have reached.
         length = arguments.get("total_steps")
         return (Phase(call=Call(f"lr_scheduler.{self.torch}", arguments), interval=self.interval, length=length),)
@@ -198,9 +196,9 @@ class ReduceOnPlateau(Scheduler):
     min_lr: float = Field(0.0, ge=0, le=1e6, description="The smallest learning rate.")
     eps: float = Field(1e-8, ge=0, le=1, description="The smallest change of lr that is made.")
 
-    def phases(self, span: Span) -> tuple[Phase, ...]:
+    def phases(self, total: Length) -> tuple[Phase, ...]:
         """Return the one phase; how long the training is does not matter."""
-        del span
+        del total
         arguments = {name: value for name, value in fields_of(self).items() if name not in {"interval", "monitor"}}
         call = Call("lr_scheduler.ReduceLROnPlateau", arguments)
         return (Phase(call=call, interval="epoch", monitor=self.monitor or ""),)
@@ -216,14 +214,14 @@ class Warmup(Scheduler):
     start_factor: float = Field(0.01, gt=0, le=1, description="The factor at first.")
     then: AnyScheduler | None = Field(None, description="The schedule that follows; lr stays as it is if left out.")
 
-    def phases(self, span: Span) -> tuple[Phase, ...]:
+    def phases(self, total: Length) -> tuple[Phase, ...]:
         """Return the rise, then the phases of what follows."""
         arguments = {"start_factor": self.start_factor, "end_factor": 1.0, "total_iters": self.total_iters}
         call = Call("lr_scheduler.LinearLR", arguments)
         rise = Phase(call=call, interval=self.interval, length=self.total_iters)
         if self.then is None:
             return (rise,)
-        return (rise, *self.then.phases(span.after(self.total_iters, self.interval)))
+        return (rise, *self.then.phases(total.after(self.total_iters, self.interval)))
 
 
 SCHEDULERS: tuple[type[Scheduler], ...] = (

@@ -1,7 +1,5 @@
 """What every data source has in common: its interface, what is known of it unread, and the types its fields share."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,7 +114,7 @@ def refuse(message: str, *loc: str | int, value: Any = None) -> NoReturn:
     raise ValidationError.from_exception_data("dataset", [{"type": error, "loc": loc, "input": value}])
 
 
-def require(holds: bool, message: str, *loc: str | int) -> None:
+def require(holds: object, message: str, *loc: str | int) -> None:
     """Report `message` at `loc` unless it holds.
 
     Raises:

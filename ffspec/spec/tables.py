@@ -1,8 +1,6 @@
 """Data from elsewhere: CSV and Parquet files, rows written in the spec itself, and arrays handed over in Python."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal, TypeAlias, final
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, final
 
 from pydantic import Field, model_validator
 
@@ -37,7 +35,7 @@ class Table(Source):
     )
 
     @model_validator(mode="after")
-    def _check(self) -> Table:
+    def _check(self) -> Self:
         require(self.columns is None or self.drop is None, "must not stand beside 'columns': write one of them", "drop")
         for name in ("target", "columns", "drop", "categorical"):
             _unique(name, getattr(self, name))
@@ -53,8 +51,8 @@ class Table(Source):
         for name in ("validation", "test"):
             message = "must not stand beside 'split_column', which already says where each row belongs"
             require(self.split_column is None or getattr(self, name) is None, message, name)
-        several = len(self.targets) > 1
-        require(not (several and self.task == "classification"), "must name one column of classes, not several", "target")
+        classes = self.task == "classification"
+        require(not classes or len(self.targets) == 1, "must name one column of classes, not several", "target")
         return self
 
     @property
@@ -85,7 +83,7 @@ class Csv(Table):
     )
 
     @model_validator(mode="after")
-    def _check_separator(self) -> Csv:
+    def _check_separator(self) -> Self:
         message = "must be one ASCII character that is neither a quote nor the end of a line"
         require(self.separator.isascii() and self.separator not in '"\r\n\0', message, "separator")
         return self
@@ -113,7 +111,7 @@ class Inline(Source):
     ] = Field(description="The target of each row: a class, a number, or a list of numbers.")
 
     @model_validator(mode="after")
-    def _check(self) -> Inline:
+    def _check(self) -> Self:
         width = len(self.rows[0])
         require(width > 0, "must have at least one number", "x", 0)
         for index, row in enumerate(self.rows):

@@ -1,8 +1,6 @@
 """How the network is trained, and what must hold afterwards."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -51,7 +49,7 @@ class Bound(Node):
     max: float | None = Field(None, description="The largest value allowed.")
 
     @model_validator(mode="after")
-    def _check(self) -> Bound:
+    def _check(self) -> Self:
         if self.min is None and self.max is None:
             raise PydanticCustomError("inconsistent", "must give min, max or both")
         if self.min is not None and self.max is not None and self.min > self.max:

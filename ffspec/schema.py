@@ -1,0 +1,128 @@
+"""The JSON Schema of a spec (draft 7): what editors complete and check with.
+
+A component is `anyOf` the names that stand alone and a mapping with exactly one key, for a `oneOf` with a discriminator
+gives editors messages that mislead.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ffspec.spec.base import Family, Node
+from ffspec.spec.dataset import Dataset
+from ffspec.spec.inits import Initialiser
+from ffspec.spec.layers import AnyLayer
+from ffspec.spec.losses import AnyLoss
+from ffspec.spec.optimizers import AnyOptimizer
+from ffspec.spec.root import Spec
+from ffspec.spec.schedulers import AnyScheduler
+from ffspec.spec.training import Bound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ffspec.spec.base import Component
+
+Schema = dict[str, Any]
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+REFERENCE = "#/definitions/{model}"
+
+FAMILIES: tuple[Family, ...] = tuple(
+    kind.__metadata__[0] for kind in (AnyLayer, Initialiser, AnyLoss, AnyOptimizer, AnyScheduler)
+)
+"""Every place components may stand, but for the dataset, whose mapping has keys of its own besides."""
+
+
+def text() -> str:
+    """Return the schema as JSON."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def schema() -> Schema:
+    """Return the schema as plain values."""
+    definitions: Schema = {}
+    root = _node(Spec, definitions)
+    for family in FAMILIES:
+        definitions[family.kind] = _family(family, definitions)
+    definitions["Dataset"] = _dataset(definitions)
+    checks, bound = definitions["Checks"], _node(Bound, definitions)
+    checks["additionalProperties"] = False
+    checks["patternProperties"] = {r"^(train|validation|test)\.[a-z0-9_]+$": bound}
+    definitions["Prepare"] = {"anyOf": [definitions["Prepare"]["properties"]["scale"], definitions["Prepare"]]}
+    return {"$schema": DRAFT, **root, "definitions": dict(sorted(definitions.items()))}
+
+
+def _family(family: Family, definitions: Schema) -> Schema:
+    """Return the schema of a component: its name, or a mapping with one key."""
+    return {
+        "title": family.kind,
+        "anyOf": [{"enum": list(_alone(family))}, {**_keyed(family, definitions), "minProperties": 1, "maxProperties": 1}],
+    }
+
+
+def _dataset(definitions: Schema) -> Schema:
+    """Return the schema of the dataset: a source, alone or beside split and prepare."""
+    family = Dataset.family
+    node = _node(Dataset, definitions)
+    keyed = _keyed(family, definitions)
+    keyed["properties"] |= {name: node["properties"][name] for name in ("split", "prepare")}
+    return {
+        "title": "dataset",
+        "description": node["description"],
+        "anyOf": [
+            {"enum": list(_alone(family))},
+            {**keyed, "anyOf": [{"required": [name]} for name in family.names], "minProperties": 1, "maxProperties": 3},
+        ],
+    }
+
+
+def _alone(family: Family) -> Iterator[str]:
+    """Yield the names that need no arguments."""
+    for member in family.members:
+        if not any(field.is_required() for field in member.model_fields.values()):
+            yield member.name
+
+
+def _keyed(family: Family, definitions: Schema) -> Schema:
+    properties = {member.name: _arguments(member, definitions) for member in family.members}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _arguments(member: type[Component], definitions: Schema) -> Schema:
+    """Return what may stand behind a component's name: a mapping, the sole argument, or nothing."""
+    mapping = _node(member, definitions)
+    described = {"title": member.name, "description": mapping.get("description", "")}
+    forms = [{**mapping, "title": member.name}]
+    if member.sole is not None:
+        forms.insert(0, mapping["properties"][member.sole])
+    if not mapping.get("required"):
+        forms.append({"type": "null"})
+    return {**described, "anyOf": forms} if len(forms) > 1 else forms[0]
+
+
+def _node(node: type[Node], definitions: Schema) -> Schema:
+    """Return pydantic's own schema of a node, its definitions moved to the root."""
+    made = node.model_json_schema(ref_template=REFERENCE)
+    for name, inner in made.pop("$defs", {}).items():
+        definitions.setdefault(name, _draft7(inner))
+    return _draft7(made)
+
+
+def _draft7(value: Any) -> Any:
+    """Write what draft 7 says otherwise, the elements of a tuple, and refer to the families."""
+    if isinstance(value, list):
+        return [_draft7(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    # Draft 7 reads nothing beside a reference.
+    if "$ref" in value:
+        return {"$ref": value["$ref"]}
+    made = {key: _draft7(item) for key, item in value.items()}
+    if "family" in made:
+        made = {"$ref": f"#/definitions/{made['family']}"}
+    if "prefixItems" in made:
+        made["items"] = made.pop("prefixItems")
+        made["additionalItems"] = False
+    return made
