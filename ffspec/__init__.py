@@ -38,7 +38,8 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("build", "check", "dump", "load", "plan", "run"), "ffspec.api"),
     **dict.fromkeys(
-        ("Diagnostic", "DivergedError", "EvaluationError", "FfspecError", "SpecError", "StorageError"), "ffspec.diagnostics"
+        ("Diagnostic", "DivergedError", "EvaluationError", "FfspecError", "SpecError", "StorageError"),
+        "ffspec.diagnostics",
     ),
     "Plan": "ffspec.planner",
     "Result": "ffspec.runner.result",

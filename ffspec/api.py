@@ -41,7 +41,7 @@ def load(source: str | Path, *, overrides: Sequence[str] = ()) -> Spec:
 
 def dump(spec: Spec, path: str | Path | None = None) -> str:
     """Return a spec as YAML, and write it to `path` if given; `load(dump(spec)) == spec`."""
-    from ffspec.writer import dump as to_text  # noqa: PLC0415 - only writing needs the whole of PyYAML
+    from ffspec.writer import dump as to_text
 
     text = to_text(spec)
     if path is not None:
@@ -73,12 +73,12 @@ def build(source: Source, data: Any = None) -> nn.Sequential:
     Raises:
         SpecError: The spec is not valid, or its data cannot be used.
     """
-    from ffspec.builder.network import build_network  # noqa: PLC0415 - torch takes a second to import
+    from ffspec.builder.network import build_network
 
     spec = _spec(source)
     made = planner.plan(spec) if data is None else None
     if made is None or made.parameters is None:
-        from ffspec.runner.run import prepare  # noqa: PLC0415 - as above
+        from ffspec.runner.run import prepare
 
         _, made = prepare(_request(spec, data))
     return build_network(made, seed=spec.seed, precision=spec.training.precision)
@@ -109,7 +109,7 @@ def run(  # noqa: PLR0913 - each is one thing a caller may want to set
         DivergedError: A loss or an output was not finite.
         StorageError: The run directory cannot be written.
     """
-    from ffspec.runner.run import execute  # noqa: PLC0415 - torch takes a second to import
+    from ffspec.runner.run import execute
 
     if isinstance(source, Spec):
         return execute(_request(_seeded(source, seed), data, out), observer)
@@ -125,7 +125,7 @@ def run_document(
     observer: Observer | None = None,
 ) -> Result:
     """Train the network of a document; see `run`. What is wrong with the data is shown in its line too."""
-    from ffspec.runner.run import execute  # noqa: PLC0415 - torch takes a second to import
+    from ffspec.runner.run import execute
 
     request = _request(_seeded(sound(opened), seed), data, out, opened)
     try:
@@ -174,7 +174,7 @@ def _seeded(spec: Spec, seed: int | None) -> Spec:
 
 
 def _request(spec: Spec, data: Any, out: str | Path | None = None, opened: Document | None = None) -> Request:
-    from ffspec.runner.run import Request  # noqa: PLC0415 - torch takes a second to import
+    from ffspec.runner.run import Request
 
     return Request(
         spec=spec,

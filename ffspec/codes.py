@@ -16,7 +16,7 @@ class Code:
     wrong: str
     right: str
     spec: bool = True
-    """Whether `wrong` and `right` are parts of a spec, top-level keys with their values; else they are told in words."""
+    """Whether `wrong` and `right` are parts of a spec, top-level keys with their values, or told in words."""
 
 
 CODES: tuple[Code, ...] = (
@@ -74,8 +74,7 @@ CODES: tuple[Code, ...] = (
     Code(
         code="FF007",
         title="a key is not text",
-        reason="Keys name things. A number, true, false or nothing in the place of a key is a slip, or needs "
-        "quotes.",
+        reason="Keys name things. A number, true, false or nothing in the place of a key is a slip, or needs quotes.",
         wrong="training:\n  1: epochs\n",
         right="training:\n  epochs: 1\n",
     ),
@@ -90,8 +89,7 @@ CODES: tuple[Code, ...] = (
     Code(
         code="FF009",
         title="the spec is no mapping",
-        reason="A spec is a mapping from 'dataset', 'layers', 'loss' and the other top-level keys to their "
-        "values.",
+        reason="A spec is a mapping from 'dataset', 'layers', 'loss' and the other top-level keys to their values.",
         wrong="",
         right="dataset: iris\nlayers: [linear]\nloss: cross_entropy\noptimizer: adam\n",
     ),

@@ -197,7 +197,8 @@ def _render_one(item: Diagnostic, file: str, lines: Sequence[str], *, colour: bo
     under = f"{' ' * gutter} | {' ' * before}{style}{'^' * carets}"
     fits = before + carets + 1 + len(hint) <= MAX_LINE
     tail = "" if not hint else f" {hint}" if fits else f"{reset}\n{' ' * gutter} = {hint}"
-    return f"{head}\n{number:>{gutter}} | {shown}\n{under}{tail}{reset if not tail or fits else ''}".rstrip(" ")
+    line = f"{number:>{gutter}} | {shown}".rstrip()
+    return f"{head}\n{line}\n{under}{tail}{reset if fits else ''}"
 
 
 def _window(line: str, span: Span) -> tuple[str, int, int]:

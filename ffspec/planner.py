@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Path, SpecError
 from ffspec.spec.facts import Facts, TargetKind
+from ffspec.spec.kinds import Layer, Length, Phase
 from ffspec.spec.layers import Linear, Repeat, Residual
 from ffspec.spec.metrics import find_metric
-from ffspec.spec.schedulers import Length, Phase
 from ffspec.spec.step import Call, Misfit, Shape, Step
 
 if TYPE_CHECKING:
-    from ffspec.spec.activations import Layer
-    from ffspec.spec.layers import Block
-    from ffspec.spec.losses import Loss
+    from ffspec.spec.kinds import Block, Loss
     from ffspec.spec.root import Spec
 
 STEP_LIMIT = 10_000
@@ -168,15 +166,11 @@ def outputs_needed(loss: Loss | None, facts: Facts) -> int | None:
 
 def _with_output(layers: Sequence[Layer | Block | None], needed: int | None) -> Sequence[Layer | Block | None]:
     """Give the last linear the width that is needed, if it leaves its own out."""
-    if needed is None:
+    index = _last_linear(layers)
+    layer = None if index is None else layers[index]
+    if needed is None or index is None or not isinstance(layer, Linear) or layer.out_features is not None:
         return layers
-    for index in reversed(range(len(layers))):
-        layer = layers[index]
-        if isinstance(layer, Linear):
-            if layer.out_features is not None:
-                break
-            return (*layers[:index], layer.model_copy(update={"out_features": needed}), *layers[index + 1 :])
-    return layers
+    return (*layers[:index], layer.model_copy(update={"out_features": needed}), *layers[index + 1 :])
 
 
 class _Fold:
@@ -187,9 +181,7 @@ class _Fold:
         self._count = 0
         self._seen: set[tuple[Path, str]] = set()
 
-    def run(
-        self, layers: Sequence[Layer | Block | None], shape: Shape, path: Path
-    ) -> tuple[tuple[Step, ...], Shape]:
+    def run(self, layers: Sequence[Layer | Block | None], shape: Shape, path: Path) -> tuple[tuple[Step, ...], Shape]:
         """Lower `layers` one after the other; behind a fault the width is unknown, so that it is reported once."""
         steps: list[Step] = []
         last = _last_linear(layers) if path == ("layers",) else None
@@ -209,7 +201,7 @@ class _Fold:
             elif isinstance(layer, Residual):
                 step, shape = self._residual(layer, shape, here)
                 steps.append(step)
-            else:
+            elif isinstance(layer, Layer):
                 if isinstance(layer, Linear) and layer.out_features is None and index != last:
                     self._report(
                         "FF021",
@@ -251,7 +243,18 @@ class _Fold:
 
 
 def _last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
-    return max((index for index, layer in enumerate(layers) if isinstance(layer, Linear)), default=None)
+    """Return the index of the linear that sets the width of the output; None where a repeat behind it does."""
+    for index in reversed(range(len(layers))):
+        layer = layers[index]
+        if isinstance(layer, Linear):
+            return index
+        if isinstance(layer, Repeat) and _sets_width(layer):
+            return None
+    return None
+
+
+def _sets_width(repeat: Repeat) -> bool:
+    return any(isinstance(one, Linear) or (isinstance(one, Repeat) and _sets_width(one)) for one in repeat.layers)
 
 
 def _output_problems(
@@ -265,22 +268,25 @@ def _output_problems(
         yield Diagnostic(code="FF024", message=message, path=("loss",), hint="mse, l1 and huber fit numbers")
         return
     needed, width = outputs_needed(loss, facts), output[-1]
+    hint = f"write {needed}, or leave it out: it is inferred"
     if needed is None or width is None or width == needed:
         return
     where: Path = ("layers", len(layers) - 1)
+    hint = f"end the layers with linear: {needed}"
     last = _last_linear(layers)
-    if last is not None:
+    if last is not None and getattr(layers[last], "out_features", None) == width:
         where = ("layers", last, "linear", "out_features")
+        hint = f"write {needed}, or leave it out: it is inferred"
     if loss.target == "index":
         message = f"{loss.name} needs one output for each of the {needed} classes, found {width}"
-        yield Diagnostic(code="FF113", message=message, path=where, hint=f"write {needed}, or leave it out: it is inferred")
+        yield Diagnostic(code="FF113", message=message, path=where, hint=hint)
     else:
         what = _columns(facts)
         message = f"the output must have the target's shape, {what}, found {width}"
-        yield Diagnostic(code="FF114", message=message, path=where, hint=f"write {needed}, or leave it out: it is inferred")
+        yield Diagnostic(code="FF114", message=message, path=where, hint=hint)
 
 
 def _columns(facts: Facts) -> str:
     if facts.target == "classes":
-        return "one column for two classes" if facts.outputs == 2 else f"one column for each of {facts.outputs} classes"  # noqa: PLR2004
+        return "one column for two classes" if facts.outputs == 2 else f"one column for each of {facts.outputs} classes"
     return "one column" if facts.outputs == 1 else f"{facts.outputs} columns"

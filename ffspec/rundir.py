@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -45,7 +46,8 @@ class RunDirectory:
             temporary.replace(self.path / name)
             _flush_directory(self.path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise StorageError(f"cannot write {self.path / name}: {error.strerror or error}") from error
 
     def write_json(self, name: str, value: Any) -> None:

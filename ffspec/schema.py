@@ -7,16 +7,12 @@ gives editors messages that mislead.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from ffspec.spec.base import Family, Node
 from ffspec.spec.dataset import Dataset
-from ffspec.spec.inits import Initialiser
-from ffspec.spec.layers import AnyLayer
-from ffspec.spec.losses import AnyLoss
-from ffspec.spec.optimizers import AnyOptimizer
+from ffspec.spec.kinds import AnyLayer, AnyLoss, AnyOptimizer, AnyScheduler, Initialiser
 from ffspec.spec.root import Spec
-from ffspec.spec.schedulers import AnyScheduler
 from ffspec.spec.training import Bound
 
 if TYPE_CHECKING:
@@ -30,7 +26,7 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 REFERENCE = "#/definitions/{model}"
 
 FAMILIES: tuple[Family, ...] = tuple(
-    kind.__metadata__[0] for kind in (AnyLayer, Initialiser, AnyLoss, AnyOptimizer, AnyScheduler)
+    get_args(kind)[1] for kind in (AnyLayer, Initialiser, AnyLoss, AnyOptimizer, AnyScheduler)
 )
 """Every place components may stand, but for the dataset, whose mapping has keys of its own besides."""
 
@@ -58,7 +54,10 @@ def _family(family: Family, definitions: Schema) -> Schema:
     """Return the schema of a component: its name, or a mapping with one key."""
     return {
         "title": family.kind,
-        "anyOf": [{"enum": list(_alone(family))}, {**_keyed(family, definitions), "minProperties": 1, "maxProperties": 1}],
+        "anyOf": [
+            {"enum": list(_alone(family))},
+            {**_keyed(family, definitions), "minProperties": 1, "maxProperties": 1},
+        ],
     }
 
 
@@ -107,7 +106,7 @@ def _node(node: type[Node], definitions: Schema) -> Schema:
     made = node.model_json_schema(ref_template=REFERENCE)
     for name, inner in made.pop("$defs", {}).items():
         definitions.setdefault(name, _draft7(inner))
-    return _draft7(made)
+    return cast("Schema", _draft7(made))
 
 
 def _draft7(value: Any) -> Any:

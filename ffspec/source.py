@@ -105,7 +105,8 @@ def read(path: str | os.PathLike[str]) -> Source:
     if len(data) > MAX_BYTES:
         return _unreadable(name, "a spec may have at most 1 MiB", "keep data in a file of its own")
     if fault := _other_encoding(data):
-        return Source(name, "", diagnostics=(Diagnostic(code="FF002", message=fault, hint="save the file as UTF-8"),))
+        problem = Diagnostic(code="FF002", message=fault, hint="save the file as UTF-8")
+        return _failed(Source(name, ""), problem, Extent(0, 0))
     try:
         return parse(data.decode("utf-8"), name)
     except UnicodeDecodeError as error:

@@ -30,7 +30,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 # PyYAML follows YAML 1.1 and would write the text 1e-3 without quotes; a reader of YAML 1.2 takes that for a number.
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$"), list("-+.0123456789"))
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$"), list("-+.0123456789")
+)
 _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
 
 
@@ -42,6 +44,11 @@ def dump(spec: Spec, *, full: bool = False) -> str:
         full: Whether to write every default too.
     """
     text: str = yaml.dump(
-        to_plain(spec, full=full), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=LINE_WIDTH
+        to_plain(spec, full=full),
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=None,
+        allow_unicode=True,
+        width=LINE_WIDTH,
     )
     return text

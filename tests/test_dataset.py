@@ -59,7 +59,7 @@ GOOD: list[tuple[Any, Facts]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "known"), GOOD, ids=[str(value)[:60] for value, _ in GOOD])
+@pytest.mark.parametrize(("value", "known"), GOOD, ids=[str(value)[:110] for value, _ in GOOD])
 def test_a_data_set_is_written_as_it_is_read(value: Any, known: Facts) -> None:
     dataset = Dataset.model_validate(value)
     assert to_plain(dataset) == value
@@ -189,7 +189,7 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
 BAD += [(value, [("inconsistent", path, message)]) for value, path, message in CONTRADICTIONS]
 
 
-@pytest.mark.parametrize(("value", "found"), BAD, ids=[str(value)[:60] for value, _ in BAD])
+@pytest.mark.parametrize(("value", "found"), BAD, ids=[str(value)[:110] for value, _ in BAD])
 def test_what_is_wrong_is_said_at_its_place(value: Any, found: list[tuple[str, str, str]]) -> None:
     assert faults(value) == found
 
@@ -220,7 +220,7 @@ SPLITS: list[tuple[dict[str, Any], int, dict[str, int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("split", "total", "rows"), SPLITS, ids=[str(split) for split, _, _ in SPLITS])
+@pytest.mark.parametrize(("split", "total", "rows"), SPLITS, ids=[f"{split} of {total}" for split, total, _ in SPLITS])
 def test_the_rows_of_a_split(split: dict[str, Any], total: int, rows: dict[str, int]) -> None:
     assert Split.model_validate(split).rows(total) == rows
     assert list(rows) == [name for name in ("train", "validation", "test") if name in rows]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ffspec.spec import inits
+from ffspec.spec.kinds import Init
 
 Draw = Callable[..., Tensor]
 
@@ -29,13 +29,13 @@ def start(module: nn.Module, parameter: Tensor, generator: torch.Generator) -> N
         _fill(parameter, _symmetric(parameter, generator) * bound)
 
 
-def apply(init: inits.Init, parameter: Tensor, generator: torch.Generator) -> None:
+def apply(init: Init, parameter: Tensor, generator: torch.Generator) -> None:
     """Fill a parameter as `init` says; shapes (out_features, in_features) or (features,)."""
     drawn = _draw(init, parameter, generator)
     _fill(parameter, drawn)
 
 
-def _draw(init: inits.Init, like: Tensor, generator: torch.Generator) -> Tensor:  # noqa: PLR0911 - one return a kind
+def _draw(init: Init, like: Tensor, generator: torch.Generator) -> Tensor:
     match init:
         case inits.Uniform():
             return _uniform(like, generator) * (init.b - init.a) + init.a
@@ -43,6 +43,19 @@ def _draw(init: inits.Init, like: Tensor, generator: torch.Generator) -> Tensor:
             return _normal(like, generator) * init.std + init.mean
         case inits.TruncNormal():
             return _truncated(init, like, generator)
+        case inits.XavierUniform() | inits.KaimingUniform():
+            return _symmetric(like, generator) * (sqrt(3) * _deviation(init, like))
+        case inits.XavierNormal() | inits.KaimingNormal():
+            return _normal(like, generator) * _deviation(init, like)
+        case inits.Orthogonal():
+            return _orthogonal(like, generator) * init.gain
+        case inits.Sparse():
+            return _sparse(init, like, generator)
+    return _constant(init, like)
+
+
+def _constant(init: Init, like: Tensor) -> Tensor:
+    match init:
         case inits.Constant():
             return torch.full(like.shape, init.val, dtype=torch.float64)
         case inits.Ones():
@@ -50,19 +63,7 @@ def _draw(init: inits.Init, like: Tensor, generator: torch.Generator) -> Tensor:
         case inits.Zeros():
             return torch.zeros(like.shape, dtype=torch.float64)
         case inits.Eye():
-            return torch.eye(*_fans(like)[::-1], dtype=torch.float64)
-        case inits.XavierUniform():
-            return _symmetric(like, generator) * (init.gain * sqrt(6 / sum(_fans(like))))
-        case inits.XavierNormal():
-            return _normal(like, generator) * (init.gain * sqrt(2 / sum(_fans(like))))
-        case inits.KaimingUniform():
-            return _symmetric(like, generator) * (sqrt(3) * _kaiming(init, like))
-        case inits.KaimingNormal():
-            return _normal(like, generator) * _kaiming(init, like)
-        case inits.Orthogonal():
-            return _orthogonal(like, generator) * init.gain
-        case inits.Sparse():
-            return _sparse(init, like, generator)
+            return torch.eye(*like.shape, dtype=torch.float64)
     raise TypeError(init)
 
 
@@ -82,14 +83,15 @@ def _symmetric(like: Tensor, generator: torch.Generator) -> Tensor:
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
     # The middle of each of 2**53 cells, so that neither 0 nor 1 is met, where the inverse is infinite.
-    return torch.special.ndtri(_uniform(like, generator) * (1 - 2**-53) + 2**-54)
+    drawn: Tensor = torch.special.ndtri(_uniform(like, generator) * (1 - 2**-53) + 2**-54)
+    return drawn
 
 
 def _truncated(init: inits.TruncNormal, like: Tensor, generator: torch.Generator) -> Tensor:
     """Invert the distribution function between its values at a and b (as torch.nn.init.trunc_normal_ does)."""
     bounds = torch.tensor([init.a, init.b], dtype=torch.float64)
     low, high = torch.special.ndtr((bounds - init.mean) / init.std)
-    values = torch.special.ndtri(_uniform(like, generator) * (high - low) + low) * init.std + init.mean
+    values: Tensor = torch.special.ndtri(_uniform(like, generator) * (high - low) + low) * init.std + init.mean
     return values.clamp_(init.a, init.b)
 
 
@@ -99,11 +101,15 @@ def _fans(like: Tensor) -> tuple[int, int]:
     return fan_in, fan_out
 
 
-def _kaiming(init: inits.KaimingUniform | inits.KaimingNormal, like: Tensor) -> float:
-    """Return gain / sqrt(fan)."""
+def _deviation(
+    init: inits.XavierUniform | inits.XavierNormal | inits.KaimingUniform | inits.KaimingNormal, like: Tensor
+) -> float:
+    """Return the standard deviation that keeps the signal's variance from layer to layer."""
     fan_in, fan_out = _fans(like)
+    if isinstance(init, inits.XavierUniform | inits.XavierNormal):
+        return init.gain * sqrt(2 / (fan_in + fan_out))
     slope = init.a if init.nonlinearity == "leaky_relu" else None
-    gain = cast("float", nn.init.calculate_gain(init.nonlinearity, slope))
+    gain = nn.init.calculate_gain(init.nonlinearity, slope)
     return gain / sqrt(fan_in if init.mode == "fan_in" else fan_out)
 
 
@@ -112,8 +118,8 @@ def _orthogonal(like: Tensor, generator: torch.Generator) -> Tensor:
     rows, columns = like.shape
     normal = _normal(like, generator)
     q, r = torch.linalg.qr(normal.T if rows < columns else normal)
-    q = q * torch.diagonal(r).sign()
-    return q.T if rows < columns else q
+    signed: Tensor = q * torch.diagonal(r).sign()
+    return signed.T if rows < columns else signed
 
 
 def _sparse(init: inits.Sparse, like: Tensor, generator: torch.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from ffspec.builder.network import construct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ffspec.spec.losses import TargetForm
+    from ffspec.spec.kinds import TargetForm
     from ffspec.spec.step import Call
 
 
@@ -47,7 +47,7 @@ def balanced(counts: Sequence[int]) -> list[float]:
 
 def _positives(counts: Sequence[int]) -> float | list[float]:
     """Return negatives per positive: of the second of two classes, or of each of more."""
-    if len(counts) == 2:  # noqa: PLR2004 - two classes share one column
+    if len(counts) == 2:
         return counts[0] / counts[1] if counts[1] else 1.0
     rows = sum(counts)
     return [(rows - count) / count if count else 1.0 for count in counts]
@@ -70,5 +70,5 @@ def encode(y: Tensor, form: TargetForm, classes: int | None, dtype: torch.dtype)
         return y
     if classes is None:
         return y.to(dtype)
-    columns = y.unsqueeze(1) if classes <= 2 else nn.functional.one_hot(y, classes)  # noqa: PLR2004 - one column for two
+    columns = y.unsqueeze(1) if classes <= 2 else nn.functional.one_hot(y, classes)
     return (columns * 2 - 1 if form == "sign" else columns).to(dtype)

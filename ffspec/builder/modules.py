@@ -45,7 +45,7 @@ class Heaviside(nn.Module):
 
     def forward(self, x_BF: Tensor) -> Tensor:
         """Return the step of every element."""
-        result: Tensor = _Step.apply(x_BF, self.value, self.surrogate == "straight_through")
+        result: Tensor = _Step.apply(x_BF, self.value, self.surrogate == "straight_through")  # type: ignore[no-untyped-call]
         return result
 
     def extra_repr(self) -> str:
@@ -61,7 +61,7 @@ class Residual(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Sequential's own name
         """Return x + f(x)."""
-        inner: Tensor = super().forward(input)
+        inner: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
         return input + inner
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ffspec.planner import Plan
+    from ffspec.spec.kinds import Init
     from ffspec.spec.step import Call, Step
 
 OWN = {"Heaviside": modules.Heaviside, "Residual": modules.Residual, "PerceptronLoss": modules.PerceptronLoss}
@@ -70,4 +71,4 @@ def _initialise(network: nn.Sequential, steps: Sequence[Step], seed: int, prefix
             if init is None:
                 initialise.start(module, parameter, generator)
             else:
-                initialise.apply(init, parameter, generator)
+                initialise.apply(cast("Init", init), parameter, generator)

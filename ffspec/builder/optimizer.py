@@ -10,7 +10,7 @@ import inspect
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -21,9 +21,14 @@ from ffspec.spec.step import Call
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ffspec.spec.optimizers import Optimizer as OptimizerSpec
+    from ffspec.spec.kinds import Optimizer as OptimizerSpec
 
-FUSED = {"SGD": ("cpu", "cuda", "mps"), "Adam": ("cpu", "cuda", "mps"), "AdamW": ("cpu", "cuda", "mps"), "Adagrad": ("cpu",)}
+FUSED = {
+    "SGD": ("cpu", "cuda", "mps"),
+    "Adam": ("cpu", "cuda", "mps"),
+    "AdamW": ("cpu", "cuda", "mps"),
+    "Adagrad": ("cpu",),
+}
 """The optimizers PyTorch has one kernel for, and where."""
 
 
@@ -41,8 +46,8 @@ def build_optimizers(spec: OptimizerSpec, network: nn.Module) -> tuple[Optimizer
 
 def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
     """Return the weights of all linears but the first and the last: what Muon is made for."""
-    weights = [module.weight for module in network.modules() if isinstance(module, nn.Linear)]
-    return weights[1:-1]
+    linears = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    return [cast("nn.Parameter", linear.weight) for linear in linears[1:-1]]
 
 
 def construct_optimizer(call: Call, parameters: Iterable[nn.Parameter]) -> Optimizer:

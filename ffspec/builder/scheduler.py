@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
-    from ffspec.spec.schedulers import Phase
+    from ffspec.spec.kinds import Phase
 
 
 class Schedule:
@@ -24,6 +24,8 @@ class Schedule:
         self._phase: Phase | None = None
         self._torch: list[lr_scheduler.LRScheduler] = []
         self._passed = 0
+        self._young = False
+        """Whether the phase began within an epoch, which therefore does not count as one of its own."""
         self._next_phase()
 
     @property
@@ -35,21 +37,25 @@ class Schedule:
         """Count an optimizer step."""
         if self.per_step:
             self._advance(None)
+            self._young = not self.per_step
 
     def after_epoch(self, measure: Callable[[str], float]) -> None:
         """Count an epoch; `measure` gives the value a plateau is looked for in, by the monitor's name."""
-        if self._phase is not None and self._phase.interval == "epoch":
+        if self._phase is not None and self._phase.interval == "epoch" and not self._young:
             self._advance(None if self._phase.monitor is None else measure(self._phase.monitor))
+        self._young = False
 
     def _advance(self, measured: float | None) -> None:
+        self._passed += 1
+        if self._phase is not None and self._passed == self._phase.length:
+            # OneCycleLR, asked for a value behind its end, goes on along its last line: below zero, it may be.
+            self._next_phase()
+            return
         for scheduler in self._torch:
             if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
                 scheduler.step(float("nan") if measured is None else measured)
             else:
                 scheduler.step()
-        self._passed += 1
-        if self._phase is not None and self._passed == self._phase.length:
-            self._next_phase()
 
     def _next_phase(self) -> None:
         for optimizer in self._optimizers if self._phase is not None and self._waiting else ():
@@ -67,5 +73,8 @@ class Schedule:
             arguments["mode"] = "max" if self._maximize else "min"
         if kind is lr_scheduler.OneCycleLR and not {"momentum", "betas"} & optimizer.defaults.keys():
             arguments["cycle_momentum"] = False
+        if kind is lr_scheduler.OneCycleLR and arguments["pct_start"] * arguments["total_steps"] == 1:
+            # A rise of exactly one step: OneCycleLR would divide by its length, zero.
+            arguments["pct_start"] *= 1 + 1e-9
         scheduler: lr_scheduler.LRScheduler = kind(optimizer, **arguments)
         return scheduler

@@ -28,7 +28,7 @@ USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 @click.version_option(__version__, prog_name="ffspec", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
 def command(*, debug: bool) -> None:
-    """Train a feedforward network from a short YAML file.
+    r"""Train a feedforward network from a short YAML file.
 
     \b
     ffspec run specs/feedforward.yaml      train, with checks before and after
@@ -43,7 +43,11 @@ for _command in (run, check, show, schema, explain):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 1 findings, 2 bad input, 3 diverged, 4 input/output, 70 internal, 130 interrupted."""
+    """Run the command and exit.
+
+    0 done; 1 findings, or an expectation not met; 2 a bad spec, data or command line; 3 diverged; 4 input or output;
+    70 a bug; 130 interrupted.
+    """
     # Start-up: nothing is freed before the work begins, and no plug-in of pydantic is looked for (or let in).
     gc.disable()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

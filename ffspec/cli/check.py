@@ -16,10 +16,10 @@ def check(specs: tuple[str, ...], overrides: tuple[str, ...], form: str) -> int:
 
     Exits with 0 if nothing is, 1 if a network cannot work as written, 2 if a file is not a valid spec.
     """
-    import json  # noqa: PLC0415 - start-up
+    import json
 
-    from ffspec import api, document  # noqa: PLC0415 - start-up
-    from ffspec.diagnostics import Severity, to_json  # noqa: PLC0415 - start-up
+    from ffspec import api, document
+    from ffspec.diagnostics import Severity, to_json
 
     code, listed = 0, []
     for path in specs:

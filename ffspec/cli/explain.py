@@ -9,9 +9,9 @@ import click
 @click.argument("code")
 def explain(code: str) -> int:
     """Explain a diagnostic's CODE, such as FF012: why it matters, wrong, right."""
-    from difflib import get_close_matches  # noqa: PLC0415 - start-up
+    from difflib import get_close_matches
 
-    from ffspec.codes import CODES, explanation  # noqa: PLC0415 - start-up
+    from ffspec.codes import CODES, explanation
 
     known = {item.code: item for item in CODES}
     wanted = code.upper()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 SPEC = click.argument("specs", nargs=-1, required=True, type=click.Path(), metavar="SPEC...")
 SET = click.option(
@@ -13,7 +16,7 @@ SET = click.option(
 SEED = click.option("--seed", type=click.IntRange(0, 2**53), help="Use this seed instead of the spec's.")
 
 
-def formats(*names: str) -> Any:
+def formats(*names: str) -> Callable[[F], F]:
     """Return the option `--format` with these choices, the first the default."""
     return click.option(
         "--format", "form", type=click.Choice(names), default=names[0], show_default=True, help="What to print."
@@ -22,7 +25,7 @@ def formats(*names: str) -> Any:
 
 def wants_colour() -> bool:
     """Say whether standard error is a terminal that wants colour."""
-    import os  # noqa: PLC0415
-    import sys  # noqa: PLC0415
+    import os
+    import sys
 
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")

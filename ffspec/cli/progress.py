@@ -56,7 +56,7 @@ class Reporter:
             self._bar.stop()
 
     def _draw_bar(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
             TextColumn("  epoch"), MofNCompleteColumn(), BarColumn(bar_width=24), TextColumn("{task.fields[measures]}"),
@@ -75,9 +75,8 @@ def summary(result: Result) -> str:
         [split, *(figure(side[split].get(name)) for name in names for side in (result.before, result.after))]
         for split in result.after
     ]
-    lines = [table(header, rows)]
-    for item in result.expectations:
-        lines.append(f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}")
+    met = (f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}" for item in result.expectations)
+    lines = [table(header, rows), *met]
     if result.directory is not None:
         lines.append(f"  run directory: {result.directory}")
     return "\n".join(lines)

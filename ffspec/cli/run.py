@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 @options.formats("text", "json")
-def run(  # noqa: PLR0913 - one argument an option
+def run(
     specs: tuple[str, ...], overrides: tuple[str, ...], seed: int | None, out: str, *, quiet: bool, form: str
 ) -> int:
     """Train the networks of SPECS, with eval-mode checks before and after.
@@ -30,11 +30,11 @@ def run(  # noqa: PLR0913 - one argument an option
     Exits with 0 if every expectation under `checks` held, 1 if one did not, 2 if a spec or its data cannot be used,
     3 if training diverged, 4 if something could not be written.
     """
-    import gc  # noqa: PLC0415 - start-up
-    import json  # noqa: PLC0415 - start-up
+    import gc
+    import json
 
-    from ffspec import api, document  # noqa: PLC0415 - start-up
-    from ffspec.cli.progress import Reporter, summary  # noqa: PLC0415 - start-up
+    from ffspec import api, document
+    from ffspec.cli.progress import Reporter, summary
 
     # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
     opened = [document.load(path, overrides) for path in specs]
@@ -57,7 +57,7 @@ def run(  # noqa: PLR0913 - one argument an option
 
 
 def _as_json(result: Result) -> dict[str, Any]:
-    from dataclasses import asdict  # noqa: PLC0415 - start-up
+    from dataclasses import asdict
 
     return {
         "name": result.spec.name,

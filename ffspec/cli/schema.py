@@ -8,7 +8,7 @@ import click
 @click.command()
 def schema() -> int:
     """Print the JSON Schema of a spec: editors complete and check with it."""
-    from ffspec.schema import text  # noqa: PLC0415 - start-up
+    from ffspec.schema import text
 
     click.echo(text(), nl=False)
     return 0

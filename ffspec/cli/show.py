@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 @options.formats("text", "json")
 def show(specs: tuple[str, ...], overrides: tuple[str, ...], form: str) -> int:
     """Show each layer with its shapes, parameters and FLOPs, and the loss, the optimizer and the data."""
-    import json  # noqa: PLC0415 - start-up
+    import json
 
-    from ffspec import api, document  # noqa: PLC0415 - start-up
+    from ffspec import api, document
 
     shown = [(path, api.sound(document.load(path, overrides))) for path in specs]
     if form == "json":
@@ -36,7 +36,7 @@ def show(specs: tuple[str, ...], overrides: tuple[str, ...], form: str) -> int:
 
 
 def _as_text(title: str, spec: Spec, plan: Plan) -> str:
-    from ffspec.spec.base import to_plain  # noqa: PLC0415 - start-up
+    from ffspec.spec.base import to_plain
 
     rows = [("", "input", "", _shape(plan.input), "", ""), *_rows(plan.steps, "")]
     rows.append(("", "total", "", "", count(plan.parameters), count(plan.flops)))
@@ -81,7 +81,9 @@ def _rows_of(plan: Plan) -> str:
 def _training(spec: Spec, plan: Plan) -> str:
     steps = count(plan.steps_per_epoch)
     size = "all rows" if spec.training.batch_size == "all" else f"{spec.training.batch_size} rows"
-    return f"{spec.training.epochs} epochs of {steps} steps of {size}, {spec.training.precision} on {spec.training.device}"
+    return (
+        f"{spec.training.epochs} epochs of {steps} steps of {size}, {spec.training.precision} on {spec.training.device}"
+    )
 
 
 def _line(value: Any) -> str:
@@ -90,7 +92,11 @@ def _line(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_line(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_line(item) for item in value) + "]"
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if not isinstance(value, float | int) or isinstance(value, bool) else str(value)
+    return (
+        {True: "true", False: "false", None: "null"}.get(value, str(value))
+        if not isinstance(value, float | int) or isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:

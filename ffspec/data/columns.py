@@ -38,6 +38,8 @@ def cells_of(values: Any, name: str, path: Path) -> Cells:
     Raises:
         SpecError: FF033, the values are of several kinds or of another one, or infinite.
     """
+    if isinstance(values, list | tuple):  # of numbers and texts, numpy would make texts
+        return _cells_of_objects(list(values), name, path)
     array = np.asarray(values)
     if array.dtype.kind in "fiu":
         return finite(array.astype(np.float64), name, path)

@@ -38,7 +38,7 @@ def _draw(source: Generator, state: int) -> tuple[Floats, Any]:
         return blobs(source, state)
     if isinstance(source, Moons | Circles):
         return curves(source, state)
-    from sklearn import datasets  # noqa: PLC0415 - takes two seconds to import
+    from sklearn import datasets
 
     fields = {name: getattr(source, name) for name in type(source).model_fields}
     arguments = {name: _argument(value) for name, value in fields.items() if value is not None}

@@ -65,17 +65,22 @@ def array_of(values: Any, name: str, path: Path) -> np.ndarray[Any, Any]:
         SpecError: FF036, its rows are of different lengths, or it is not on the CPU.
     """
     try:
-        if isinstance(values, list | tuple) and _mixed(values):
-            return np.array(values, dtype=object)
+        if isinstance(values, list | tuple):
+            lengths = {len(row) for row in values if isinstance(row, list | tuple)}
+            if len(lengths) > 1:
+                found = some(sorted(lengths))
+                raise problem("FF036", f"the rows of {name} must be equally long, found {found} cells", path)
+            if _mixed(values):
+                return np.array(values, dtype=object)
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         raise problem("FF036", f"{name} cannot be read as an array: {str(error).splitlines()[0]}", path) from None
 
 
 def _mixed(values: Sequence[Any]) -> bool:
-    """Whether a list holds texts or gaps, of which numpy would make numbers into texts too."""
+    """Whether a list holds texts, booleans or gaps, which numpy would turn into one kind with the numbers beside them."""
     cells = (cell for row in values for cell in (row if isinstance(row, list | tuple) else (row,)))
-    return any(cell is None or isinstance(cell, str) for cell in cells)
+    return any(cell is None or isinstance(cell, str | bool) for cell in cells)
 
 
 def encode(rows: Any, columns: Sequence[Column], path: Path = ()) -> Floats:

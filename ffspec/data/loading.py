@@ -75,7 +75,7 @@ def _read(dataset: Dataset, seed: int, directory: pathlib.Path, arrays: Any) -> 
     if isinstance(source, tables.Inline):
         return read_inline(source)
     if isinstance(source, tables.Table):
-        from ffspec.data.tables import read_table  # noqa: PLC0415 - polars takes a third of a second to import
+        from ffspec.data.tables import read_table
 
         return read_table(source, directory)
     return read_packaged(cast("Packaged", source))

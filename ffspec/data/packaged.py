@@ -14,7 +14,7 @@ Packaged: TypeAlias = spec.Iris | spec.Wine | spec.BreastCancer | spec.Digits | 
 
 def read_packaged(source: Packaged) -> Raw:
     """Read all rows of a packaged data set, in scikit-learn's order."""
-    from sklearn import datasets  # noqa: PLC0415 - takes two seconds to import
+    from sklearn import datasets
 
     arguments = {name: getattr(source, name) for name in type(source).model_fields}
     bunch = getattr(datasets, f"load_{source.name}")(**arguments)

@@ -145,15 +145,13 @@ def _fit_number(name: str, values: Floats, prepare: Prepare, path: Path) -> Numb
     if holes.all() and len(values):
         message = f"a column must have a number in the training split, but all cells of {name!r} are missing"
         raise problem("FF032", message, path, f"leave it out with 'drop: [{name}]'")
-    fill = None if prepare.missing == "error" else _fill(values[~holes], prepare.missing)
-    if prepare.scale == "none":
-        return Number(name, fill)
-    # Where missing cells are refused, `transform` reports them; here they only must not spoil the fit.
-    known = values[~holes] if fill is None else np.where(holes, fill, values)
     with np.errstate(over="ignore", invalid="ignore"):
-        center, scale = _fit_scale(known, prepare.scale)
-    if not (np.isfinite(center) and np.isfinite(scale)):
-        raise problem("FF033", f"the numbers of column {name!r} are too large to scale", path)
+        fill = None if prepare.missing == "error" else _fill(values[~holes], prepare.missing)
+        # Where missing cells are refused, `transform` reports them; here they only must not spoil the fit.
+        known = values[~holes] if fill is None else np.where(holes, fill, values)
+        center, scale = (0.0, 1.0) if prepare.scale == "none" else _fit_scale(known, prepare.scale)
+    if not np.isfinite([fill or 0.0, center, scale]).all():
+        raise problem("FF033", f"the numbers of column {name!r} are too large to prepare", path)
     return Number(name, fill, center, scale)
 
 
@@ -170,21 +168,22 @@ def _fill(values: Floats, missing: str) -> float:
 def _fit_scale(values: Floats, scale: str) -> tuple[float, float]:
     """Return center and scale as scikit-learn's StandardScaler, MinMaxScaler and RobustScaler fit them.
 
-    A constant column has scale 1, so that it becomes 0.
+    A constant column has scale 1, so that it becomes 0. What overflows is not finite.
     """
+    low, high = values.min(), values.max()
+    if low == high:
+        return float(low), 1.0
     if scale == "standardize":
-        mean, variance = float(np.mean(values)), float(np.var(values))
-        # A constant column may have a tiny variance by rounding: StandardScaler's bound.
-        epsilon = float(np.finfo(np.float64).eps)
-        constant = variance <= len(values) * epsilon * variance + (len(values) * mean * epsilon) ** 2
-        return mean, 1.0 if constant else float(np.sqrt(variance))
-    if scale == "minmax":
-        center, spread = float(values.min()), float(values.max() - values.min())
-    else:
-        center = float(np.median(values))
+        mean, variance = values.mean(), values.var()
+        # Rounding gives a column that is constant but for the last bits a tiny variance: StandardScaler's bound.
+        epsilon = np.finfo(np.float64).eps
+        constant = np.isfinite(variance) and variance <= len(values) * (epsilon * variance + len(values) * (mean * epsilon) ** 2)
+        return float(mean), 1.0 if constant else float(np.sqrt(variance))
+    center = low if scale == "minmax" else np.median(values)
+    if scale == "robust":
         low, high = np.percentile(values, (25.0, 75.0))
-        spread = float(high - low)
-    return center, 1.0 if spread < EPSILON else spread
+    spread = float(high - low)
+    return float(center), 1.0 if spread < EPSILON else spread
 
 
 def _one_hot(codes: Floats, levels: int) -> Floats:

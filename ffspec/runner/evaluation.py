@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +19,7 @@ from ffspec.runner.metrics import measure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ffspec.spec.losses import Loss
+    from ffspec.spec.kinds import Loss
     from ffspec.spec.metrics import Metric
 
 ROWS_AT_ONCE = 16_384
@@ -75,9 +76,7 @@ def check(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict
             if not torch.equal(output, forward(network, batch.x, judge)) and bool(output.isfinite().all()):
                 raise EvaluationError(f"two eval-mode passes over the {name} split differ")
             _check_shapes(name, output, batch, judge)
-            if not bool(output.isfinite().all()):
-                raise DivergedError(f"the network's output on the {name} split is not finite")
-            results[name] = _measured(output, batch, judge)
+            results[name] = _measured(name, output, batch, judge)
     if any(not torch.equal(before, now) for before, now in zip(bits, _bits(network), strict=True)):
         raise EvaluationError("evaluating changed the network's parameters or buffers")
     if not torch.equal(random, torch.get_rng_state()):
@@ -86,9 +85,13 @@ def check(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict
 
 
 def measure_splits(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict[str, Measures]:
-    """Evaluate splits between two epochs: the same figures as `check`, without its proofs."""
+    """Evaluate splits between two epochs: the same figures as `check`, without its proofs.
+
+    Raises:
+        DivergedError: The output or the loss of a split is not finite.
+    """
     with eval_mode(network), torch.inference_mode():
-        return {name: _measured(forward(network, batch.x, judge), batch, judge) for name, batch in splits.items()}
+        return {name: _measured(name, forward(network, batch.x, judge), batch, judge) for name, batch in splits.items()}
 
 
 @contextmanager
@@ -109,7 +112,7 @@ def forward(network: nn.Module, x_BF: Tensor, judge: Judge) -> Tensor:
         if len(x_BF) <= ROWS_AT_ONCE:
             output: Tensor = network(x_BF)
             return output
-        return torch.cat([network(part) for part in x_BF.split(ROWS_AT_ONCE)])
+        return torch.cat([network(part) for part in torch.split(x_BF, ROWS_AT_ONCE)])
 
 
 def _check_shapes(name: str, output: Tensor, batch: Batch, judge: Judge) -> None:
@@ -120,12 +123,17 @@ def _check_shapes(name: str, output: Tensor, batch: Batch, judge: Judge) -> None
         raise EvaluationError(message)
 
 
-def _measured(output: Tensor, batch: Batch, judge: Judge) -> Measures:
+def _measured(name: str, output: Tensor, batch: Batch, judge: Judge) -> Measures:
+    if not bool(output.isfinite().all()):
+        raise DivergedError(f"the network's output on the {name} split is not finite")
     with judge.autocast():
         loss = float(judge.loss(output, batch.target))
+    if not isfinite(loss):
+        raise DivergedError(f"the loss on the {name} split is {loss}")
     return {"loss": loss, **measure(output, batch.y, judge.spec, judge.classes, judge.metrics)}
 
 
 def _bits(network: nn.Module) -> list[Tensor]:
     """Return a copy of every parameter and buffer as bytes, so that even NaN equals itself."""
-    return [tensor.detach().reshape(-1).clone().view(torch.uint8) for tensor in network.state_dict().values()]
+    state = (*network.parameters(), *network.buffers())
+    return [tensor.detach().reshape(-1).clone().view(torch.uint8) for tensor in state]

@@ -6,8 +6,9 @@ Shapes: B batch, F features.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from math import isfinite, nan
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ffspec.spec.training import EarlyStopping, Training
 
 Row = dict[str, Any]
-"""One epoch of the history: epoch, lr, loss (the mean over its steps, in train mode), and what was measured after it."""
+"""One epoch of the history: epoch, lr, loss (the mean over its rows, in train mode), and the measures after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +52,22 @@ class Trainer:
             observe: Called with each row of the history as it is made.
 
         Raises:
-            DivergedError: A loss was not finite.
+            DivergedError: A loss, a learning rate or an output was not finite.
         """
         history: list[Row] = []
-        patience = None if self.settings.early_stopping is None else _Patience(self.settings.early_stopping, self.network)
+        patience = (
+            None if self.settings.early_stopping is None else _Patience(self.settings.early_stopping, self.network)
+        )
         self.network.train()
         for epoch in range(1, self.settings.epochs + 1):
-            row: Row = {"epoch": epoch, "lr": self._lr(), "loss": self._epoch(epoch)}
+            row: Row = {"epoch": epoch, "lr": self._lr(), "loss": self._epoch()}
+            if not isfinite(row["loss"]) or not isfinite(row["lr"]):
+                message = f"the training loss is {row['loss']} in epoch {epoch}, with learning rate {row['lr']:g}"
+                raise DivergedError(message)
             watched = {name: self.splits[name] for name in self.watched}
             for name, measures in measure_splits(self.network, watched, self.judge).items():
                 row |= {f"{name}.{key}": value for key, value in measures.items()}
-            self.schedule.after_epoch(lambda name, row=row: float(row[name or self._default_monitor()]))
+            self.schedule.after_epoch(partial(self._monitored, row))
             history.append(row)
             observe(row)
             if patience is not None and patience.exhausted(row):
@@ -70,20 +76,16 @@ class Trainer:
             patience.restore()
         return history
 
-    def _epoch(self, epoch: int) -> float:
+    def _epoch(self) -> float:
         """Take every step of one epoch and return the mean loss of its rows."""
         train = self.splits["train"]
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         total, rows = torch.zeros((), dtype=torch.float64, device=train.x.device), 0
         for x_BF, target in self._batches(train):
-            # The one thing a step adds to a list of tensors: nothing here waits for a value.
-            total += self._step(x_BF, target, parameters).detach() * len(x_BF)
+            # The product and the sum are float64, and nothing here waits for a value.
+            total.add_(self._step(x_BF, target, parameters).detach(), alpha=len(x_BF))
             rows += len(x_BF)
-        loss = float(total) / max(rows, 1)
-        if not isfinite(loss):
-            message = f"the training loss is {loss} in epoch {epoch}, with learning rate {self._lr():g}"
-            raise DivergedError(message)
-        return loss
+        return float(total) / max(rows, 1)
 
     def _batches(self, train: Batch) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the rows of an epoch in steps: one gather for all of them, then views of it."""
@@ -112,7 +114,7 @@ class Trainer:
             return loss
 
         if isinstance(self.optimizers[0], torch.optim.LBFGS):
-            self.optimizers[0].step(closure)  # type: ignore[arg-type]
+            cast("Optimizer", self.optimizers[0]).step(closure)  # type: ignore[arg-type]
         else:
             closure()
             for optimizer in self.optimizers:
@@ -129,8 +131,14 @@ class Trainer:
     def _lr(self) -> float:
         return float(self.optimizers[0].param_groups[0]["lr"])
 
-    def _default_monitor(self) -> str:
-        return "validation.loss" if "validation" in self.splits else "loss"
+    def _monitored(self, row: Row, name: str) -> float:
+        """Return what a plateau is looked for in: by default the validation loss, or else the training loss."""
+        return _value(row, name or ("validation.loss" if "validation" in self.splits else "loss"))
+
+
+def _value(row: Row, measure: str) -> float:
+    """Return a measure of an epoch; NaN, which is better than nothing, where it is undefined."""
+    return float(row.get(measure, nan))
 
 
 class _Patience:
@@ -146,7 +154,7 @@ class _Patience:
 
     def exhausted(self, row: Row) -> bool:
         """Take note of an epoch, and say whether it was one too many without improvement."""
-        value = self._sign * float(row[self._settings.monitor])
+        value = self._sign * _value(row, self._settings.monitor)
         if value < self._best - self._settings.min_delta:
             self._best, self._waited, self._state = value, 0, self._snapshot()
             return False

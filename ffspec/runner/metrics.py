@@ -14,7 +14,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ffspec.spec.losses import Loss
+    from ffspec.spec.kinds import Loss
     from ffspec.spec.metrics import Metric
 
 
@@ -40,21 +40,25 @@ def read_classes(output_BC: Tensor, loss: Loss) -> Prediction:
         probability = _distribution(output, loss)
         ranked = -output if loss.output == "distance" else output
         score = ranked if probability is None else probability
-        label = ranked.argmax(dim=1)
-        return Prediction(label=label, score=score[:, 1] if output.shape[1] == 2 else score, probability=probability)  # noqa: PLR2004
+        if output.shape[1] == 2:
+            score = score[:, 1] - score[:, 0]
+        return Prediction(label=ranked.argmax(dim=1), score=score, probability=probability)
     column = output.squeeze(1)
+    chance: Tensor | None = None
     match loss.output:
         case "logit":
-            positive, chance = column >= 0, torch.sigmoid(column)
+            positive, chance = column >= 0, column.sigmoid()
         case "probability":
-            positive, chance = column >= 0.5, column  # noqa: PLR2004 - even odds
+            positive, chance = column >= 0.5, column
         case "margin":
-            positive, chance = column >= 0, None
+            positive = column >= 0
         case "distance":
+            # Nearer than half the margin, it is nearer to the positives' target than to the negatives'.
             column = float(getattr(loss, "margin", 1.0)) / 2 - column
-            positive, chance = column >= 0, None
+            positive = column >= 0
         case _:
-            positive, chance = column >= 0.5, None  # noqa: PLR2004 - between the targets 0 and 1
+            column = read_values(column, loss)
+            positive = column >= 0.5  # between the targets 0 and 1
     probability = None if chance is None else torch.stack([1 - chance, chance], dim=1)
     return Prediction(label=positive.long(), score=column, probability=probability)
 
@@ -100,33 +104,42 @@ def measure(
 
 
 def _compute(metric: Metric, truth: Any, reading: Any, classes: int | None) -> float | None:
-    import sklearn.metrics  # noqa: PLC0415 - costs a second; a run without metrics does not need it
+    import sklearn.metrics  # costs a second; a run without metrics does not need it
 
+    function = getattr(sklearn.metrics, metric.function)
     arguments = dict(metric.arguments)
-    present = len(set(truth.tolist())) if classes is not None else None
-    if metric.reading == "probability":
-        arguments["labels"] = list(range(classes or 0))
-        if metric.name == "brier":
-            reading = reading[:, 1] if classes == 2 else reading  # noqa: PLR2004
-            if classes == 2:  # noqa: PLR2004
-                arguments = {"pos_label": 1}
-        elif classes is not None and classes > 2:  # noqa: PLR2004
-            # One against the rest gives columns that need not sum to one.
-            reading = reading / reading.sum(axis=1, keepdims=True).clip(min=1e-300)
+    if classes is None:
+        # The variance of a single row is no scale to measure by.
+        return (
+            None if metric.name in {"r2", "explained_variance"} and len(truth) < 2 else float(function(truth, reading))
+        )
     if metric.reading == "score":
-        if present != classes or (metric.binary_only and classes != 2):  # noqa: PLR2004
-            return None
-        if metric.name == "roc_auc" and classes is not None and classes > 2:  # noqa: PLR2004
-            return _one_against_rest(sklearn.metrics.roc_auc_score, truth, reading, classes)
-    if arguments.get("average") == "macro" and classes == 2:  # noqa: PLR2004
-        arguments["average"] = "binary"
-    elif "average" in arguments:
-        arguments["labels"] = list(range(classes or 0))
-    if metric.name in {"r2", "explained_variance"} and len(truth) < 2:  # noqa: PLR2004 - no variance
-        return None
+        return _ranked(metric, function, truth, reading, classes)
+    if metric.reading == "probability":
+        return _probable(metric, function, truth, reading, classes)
+    if "average" in arguments:
+        arguments |= {"average": "binary"} if classes == 2 else {"labels": list(range(classes))}
     if metric.name == "balanced_accuracy":
-        return float(sklearn.metrics.recall_score(truth, reading, average="macro", labels=sorted(set(truth.tolist())), zero_division=0))
-    return float(getattr(sklearn.metrics, metric.function)(truth, reading, **arguments))
+        # Over the classes that are present, as scikit-learn does, but without its warning about predictions of others.
+        function, arguments = sklearn.metrics.recall_score, {"average": "macro", "labels": sorted(set(truth.tolist()))}
+    return float(function(truth, reading, **arguments))
+
+
+def _ranked(metric: Metric, function: Any, truth: Any, score: Any, classes: int) -> float | None:
+    """Compute a ranking metric; it is undefined where a class is absent."""
+    if len(set(truth.tolist())) != classes or (metric.binary_only and classes != 2):
+        return None
+    return float(function(truth, score)) if classes == 2 else _one_against_rest(function, truth, score, classes)
+
+
+def _probable(metric: Metric, function: Any, truth: Any, probability: Any, classes: int) -> float:
+    """Compute a metric of probabilities, (B, C)."""
+    if classes == 2 and metric.name == "brier":
+        return float(function(truth, probability[:, 1], pos_label=1))
+    if classes > 2:
+        # One against the rest gives columns that need not sum to one.
+        probability = probability / probability.sum(axis=1, keepdims=True).clip(min=1e-300)
+    return float(function(truth, probability, labels=list(range(classes))))
 
 
 def _one_against_rest(function: Any, truth: Any, score: Any, classes: int) -> float:
@@ -136,10 +149,9 @@ def _one_against_rest(function: Any, truth: Any, score: Any, classes: int) -> fl
 
 def _distribution(output: Tensor, loss: Loss) -> Tensor | None:
     match loss.output:
-        case "logits":
+        case "logits" | "log_probabilities":
+            # The softmax of logarithms of probabilities is the probabilities.
             return output.softmax(dim=1)
-        case "log_probabilities":
-            return output.exp()
         case "logit":
             return output.sigmoid()
         case "probability":

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from ffspec.data import Loaded
     from ffspec.planner import Plan
+    from ffspec.rundir import RunDirectory
     from ffspec.runner.loop import Row
     from ffspec.runner.result import Result
-    from ffspec.rundir import RunDirectory
     from ffspec.spec.root import Spec
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "polars", "pydantic", "safetensors")
@@ -44,7 +44,7 @@ class Record:
     def begin(self, text: str, spec: Spec, plan: Plan, loaded: Loaded) -> None:
         """Write what is known before training: the spec, as written and resolved, the environment, the preparation."""
         self._directory.write(rundir.SPEC, text)
-        self._directory.write(rundir.RESOLVED, dump(resolve(spec, plan), full=True))
+        self._directory.write(rundir.RESOLVED, dump(resolve(spec, plan, self.path), full=True))
         self._directory.write_json(rundir.ENVIRONMENT, {**environment(spec), "data": fingerprint(loaded)})
         self._directory.write(rundir.PREPARE, loaded.preparation.to_json())
         self._directory.write_json(rundir.STATUS, {"status": "running"})
@@ -73,7 +73,9 @@ def environment(spec: Spec) -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": spec.training.threads,
         "packages": {"ffspec": __version__, **{name: version(name) for name in PACKAGES}},
-        "variables": {name: value for name, value in sorted(os.environ.items()) if name.startswith(("MKL_", "OMP_", "ATEN_"))},
+        "variables": {
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(("MKL_", "OMP_", "ATEN_"))
+        },
     }
 
 

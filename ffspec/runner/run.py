@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -28,13 +29,16 @@ from ffspec.seeds import derive
 from ffspec.spec.metrics import DEFAULTS, find_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from torch import nn
 
     from ffspec.data import Loaded
     from ffspec.planner import Plan
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.loop import Row
+    from ffspec.spec.kinds import Phase
     from ffspec.spec.metrics import Metric
     from ffspec.spec.root import Spec
 
@@ -91,7 +95,8 @@ def execute(request: Request, observer: Observer | None = None) -> Result:
     rows: list[Row] = []
     try:
         with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")):
-            result = _train(spec, plan, loaded, observer, rows, record.path if record else None)
+            directory = record.path if record else None
+            result = _train(spec, plan, loaded, observer=observer, rows=rows, directory=directory)
     except FfspecError as error:
         if record is not None:
             record.fail(rows, "diverged" if isinstance(error, DivergedError) else "failed", str(error))
@@ -118,42 +123,22 @@ def prepare(request: Request) -> tuple[Loaded, Plan]:
     return loaded, make_plan(spec, loaded.facts)
 
 
-def _train(
-    spec: Spec, plan: Plan, loaded: Loaded, observer: Observer, rows: list[Row], directory: Path | None
+def _train(  # noqa: PLR0913 - the parts of a run
+    spec: Spec, plan: Plan, loaded: Loaded, *, observer: Observer, rows: list[Row], directory: Path | None
 ) -> Result:
-    device, dtype = choose_device(spec.training.device), parameter_type(spec.training.precision)
+    device = choose_device(spec.training.device)
     network = build_network(plan, seed=spec.seed, precision=spec.training.precision).to(device)
-    classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
-    counts = [] if classes is None else torch.bincount(torch.from_numpy(loaded.splits["train"].y), minlength=classes).tolist()
-    judge = Judge(
-        spec=spec.loss,
-        loss=build_loss(plan.loss, counts=counts, dtype=dtype).to(device),
-        classes=classes,
-        metrics=chosen_metrics(spec, loaded),
-        autocast=lambda: torch.autocast(device.type, torch.bfloat16, enabled=spec.training.precision == "bf16"),
-    )
+    judge = _judge(spec, plan, loaded, device)
+    dtype = parameter_type(spec.training.precision)
     splits = {name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()}
     before = check(network, splits, judge)
-    optimizers = build_optimizers(spec.optimizer, network)
-    monitor = getattr(spec.scheduler, "monitor", None) or ""
-    stopping = spec.training.early_stopping
-    trainer = Trainer(
-        network=network,
-        judge=judge,
-        optimizers=optimizers,
-        schedule=Schedule(plan.schedule, optimizers, maximize=larger_is_better(monitor)),
-        settings=spec.training,
-        splits=splits,
-        order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
-        watched=watched_splits(tuple(splits), monitor, stopping.monitor if stopping else ""),
-    )
     observer.on_start(spec, plan, before, directory)
 
     def observe(row: Row) -> None:
         rows.append(row)
         observer.on_epoch(row)
 
-    trainer.run(observe)
+    _trainer(spec, plan, network, judge, splits).run(observe)
     after = check(network, splits, judge)
     return Result(
         spec=spec,
@@ -168,12 +153,48 @@ def _train(
     )
 
 
-def chosen_metrics(spec: Spec, loaded: Loaded) -> tuple[Metric, ...]:
-    """Return the metrics a spec names, or the usual ones for its target; and those its checks speak of."""
-    kind = loaded.facts.target
+def _judge(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Judge:
+    classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
+    y = torch.from_numpy(loaded.splits["train"].y)
+    counts = [] if classes is None else torch.bincount(y, minlength=classes).tolist()
+    bf16 = spec.training.precision == "bf16"
+    return Judge(
+        spec=spec.loss,
+        loss=build_loss(plan.loss, counts=counts, dtype=parameter_type(spec.training.precision)).to(device),
+        classes=classes,
+        metrics=chosen_metrics(spec, plan),
+        autocast=partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16),
+    )
+
+
+def _trainer(spec: Spec, plan: Plan, network: nn.Sequential, judge: Judge, splits: dict[str, Batch]) -> Trainer:
+    optimizers = build_optimizers(spec.optimizer, network)
+    monitor = watched_by(plan.schedule)
+    stopping = spec.training.early_stopping
+    return Trainer(
+        network=network,
+        judge=judge,
+        optimizers=optimizers,
+        schedule=Schedule(plan.schedule, optimizers, maximize=larger_is_better(monitor)),
+        settings=spec.training,
+        splits=splits,
+        order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
+        watched=watched_splits(tuple(splits), monitor, stopping.monitor if stopping else ""),
+    )
+
+
+def watched_by(schedule: Sequence[Phase]) -> str:
+    """Return the measure a schedule looks for a plateau in; nothing if it has none of its own."""
+    return next((phase.monitor for phase in schedule if phase.monitor), "")
+
+
+def chosen_metrics(spec: Spec, plan: Plan) -> tuple[Metric, ...]:
+    """Return the metrics a spec names, or the usual ones for its target; and those its checks and monitors name."""
+    kind = plan.facts.target
     named = list(spec.metrics if spec.metrics is not None else DEFAULTS[kind] if kind else ())
-    stopping, monitor = spec.training.early_stopping, getattr(spec.scheduler, "monitor", None)
-    measures = [*spec.checks.improving, *spec.checks.bounds, *([stopping.monitor] if stopping else []), monitor or ""]
+    stopping = spec.training.early_stopping
+    measures = [*spec.checks.improving, *spec.checks.bounds, watched_by(plan.schedule)]
+    measures += [stopping.monitor] if stopping else []
     named += [measure.partition(".")[2] for measure in measures]
     found = (find_metric(name) for name in dict.fromkeys(named))
     return tuple(metric for metric in found if metric is not None)

@@ -1,0 +1,1 @@
+"""What a spec may say: pydantic models, frozen, strict, closed, without torch."""

@@ -1,25 +1,12 @@
 """The activation functions of torch.nn: elementwise, except glu and the softmax family."""
 
-from abc import abstractmethod
 from typing import ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from ffspec.spec.base import Component
+from ffspec.spec.base import ordered
+from ffspec.spec.kinds import Layer
 from ffspec.spec.step import Call, Misfit, Shape, Step, fields_of, size, times
-
-
-class Layer(Component):
-    """What may stand in `layers`: knows what it makes of a shape."""
-
-    @abstractmethod
-    def as_step(self, shape: Shape) -> Step:
-        """Return the step this layer becomes when it receives rows of `shape`.
-
-        Raises:
-            Misfit: it cannot take that shape.
-        """
 
 
 class Activation(Layer):
@@ -39,17 +26,7 @@ class Normaliser(Layer):
 
     def as_step(self, shape: Shape) -> Step:
         """Keep the shape; an exponential, a sum and a quotient an element, and two more for a stable maximum."""
-        return Step(
-            call=Call(f"nn.{self.torch}", {"dim": -1}), input=shape, output=shape, flops=times(size(shape), 5)
-        )
-
-
-def ordered(low: float, high: float, names: str) -> None:
-    """Refuse an empty interval."""
-    if low >= high:
-        raise PydanticCustomError(
-            "inconsistent", "{names} must be an interval, found {low} and {high}", {"names": names, "low": low, "high": high}
-        )
+        return Step(call=Call(f"nn.{self.torch}", {"dim": -1}), input=shape, output=shape, flops=times(size(shape), 5))
 
 
 @final

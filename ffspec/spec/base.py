@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, cast, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-Plain: TypeAlias = "None | bool | int | float | str | tuple[Plain, ...] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | tuple[Plain, ...] | dict[str, Plain] | None"
 """What YAML can say: the only kinds of value a spec is read from and dumped to (sequences are tuples)."""
 
 
+_KIND_ERRORS = frozenset({"literal_error", "component_form", "unknown_component", "either", "int_from_float"})
 _KNOWN_ERRORS = frozenset(get_args(core_schema.ErrorType))
 
 T = TypeVar("T")
@@ -167,6 +168,16 @@ def describe(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def ordered(low: float, high: float, names: str) -> None:
+    """Refuse an empty interval."""
+    if low >= high:
+        raise PydanticCustomError(
+            "inconsistent",
+            "{names} must be an interval, found {low} and {high}",
+            {"names": names, "low": low, "high": high},
+        )
+
+
 def to_plain(value: Any, *, full: bool = False) -> Plain:
     """Write a node, or a value inside one, in the notation it is read from.
 
@@ -176,7 +187,8 @@ def to_plain(value: Any, *, full: bool = False) -> Plain:
         arguments = _arguments(value, full=full)
         if not arguments:
             return value.name
-        if list(arguments) == [value.sole] and not isinstance(arguments[value.sole], dict):
+        # A mapping cannot stand alone: it would be read as the arguments.
+        if value.sole is not None and list(arguments) == [value.sole] and not isinstance(arguments[value.sole], dict):
             return {value.name: arguments[value.sole]}
         return {value.name: arguments}
     if isinstance(value, Node):
@@ -204,7 +216,7 @@ def _arguments(node: Node, *, full: bool) -> dict[str, Plain]:
 
 def _spelled_out(member: type[Component], arguments: Any) -> Any:
     """Give the sole argument its name; `name:` with nothing behind it stands for no arguments."""
-    if isinstance(arguments, member) or isinstance(arguments, Mapping):
+    if isinstance(arguments, member | Mapping):
         return arguments
     if arguments is None:
         return {}
@@ -221,7 +233,13 @@ def _spelled_out(member: type[Component], arguments: Any) -> Any:
 def _wrong_kind(error: str | PydanticCustomError) -> bool:
     """Whether an error says that another kind of value was expected altogether."""
     name = error if isinstance(error, str) else error.type
-    return name.endswith("_type") or name in {"literal_error", "component_form", "unknown_component", "either", "int_from_float"}
+    return name.endswith("_type") or name in {
+        "literal_error",
+        "component_form",
+        "unknown_component",
+        "either",
+        "int_from_float",
+    }
 
 
 def details_of(failure: ValidationError) -> list[InitErrorDetails]:

@@ -112,14 +112,15 @@ def _key_hint(key: str, path: Path, choices: Sequence[str], near: str | None) ->
     name = str(path[-2]) if len(path) > 1 else "the spec"
     if not choices:
         return f"'{name}' takes no arguments"
-    return f"the keys here are {_listed(choices)}" if len(choices) <= FEW else None
+    return f"the keys here are {_listed(choices, 'and')}" if len(choices) <= FEW else None
 
 
 def _home_hint(key: str, path: Path, home: grammar.Home) -> str:
-    users = _listed(home.members[:3]) + (" and others" if len(home.members) > 3 else "")
-    if home.section == path[0] and users:
-        return f"'{key}' is an argument of {users}"
-    return f"'{key}' belongs in '{home.section}'" + (f", to {users}" if users else "")
+    if not home.members:
+        return f"'{key}' belongs in '{home.section}'"
+    users = _listed([*home.members[:3], *["others"] * (len(home.members) > 3)], "and")
+    place = "" if home.section == path[0] else f", in '{home.section}'"
+    return f"'{key}' is an argument of {users}{place}"
 
 
 def _missing(path: Path, whole: Any) -> Diagnostic:
@@ -142,7 +143,7 @@ def _unknown_component(path: Path, whole: Any, context: Mapping[str, Any], *, hi
     near = suggest(found, choices) if hinted else None
     hint = f"did you mean '{near}'?" if near else f"choose from {_listed(choices)}" if len(choices) <= 2 * FEW else None
     if hinted and found in _NAMING:
-        hint = _form_hint({found: _written(whole, path)}, choices) or hint
+        hint = _form_hint(path[:-1], {found: _written(whole, path)}, choices) or hint
     at_key = bool(path) and path[-1] == found and grammar.family_of(grammar.at(path[:-1])) is not None
     message = f"unknown {context['kind']} '{brief(found)}'"
     return Diagnostic(code="FF014", message=message, path=path, at_key=at_key, hint=hint)
@@ -159,10 +160,10 @@ def _form(kind: str, path: Path, value: Any, context: Mapping[str, Any]) -> Diag
     message = f"{article} {context['kind']} must be its name, or one key with its arguments; found {context['found']}"
     if context["kind"] == "metric":
         message = f"a metric must be its name, found {context['found']}"
-    return Diagnostic(code="FF016", message=message, path=path, hint=_form_hint(value, choices))
+    return Diagnostic(code="FF016", message=message, path=path, hint=_form_hint(path, value, choices))
 
 
-def _form_hint(value: Any, choices: Sequence[str]) -> str | None:
+def _form_hint(path: Path, value: Any, choices: Sequence[str]) -> str | None:
     if not isinstance(value, Mapping) or not value:
         return None
     named = [key for key in value if key in choices]
@@ -170,7 +171,10 @@ def _form_hint(value: Any, choices: Sequence[str]) -> str | None:
         return f"choose one of {_listed(named)}"
     if named:
         rest = brief(next(key for key in value if key != named[0]))
-        return f"put '{rest}' under '{named[0]}': {named[0]}: {{{rest}: ...}}"
+        sole = grammar.sole_of(grammar.at((*path, named[0])))
+        alone = sole and value[named[0]] is not None and not isinstance(value[named[0]], Mapping)
+        first = f"{sole}: {describe(value[named[0]])}, " if alone else ""
+        return f"put '{rest}' under '{named[0]}': {named[0]}: {{{first}{rest}: ...}}"
     for key in _NAMING:
         if isinstance(value.get(key), str):
             name = brief(suggest(value[key].rpartition(".")[2], choices) or value[key])
@@ -199,9 +203,8 @@ def _value(kind: str, path: Path, value: Any, context: Mapping[str, Any], messag
         text = f"{subject} must be {_KINDS[kind]}, found {found}"
         return Diagnostic(code="FF013", message=text, path=path, hint=_habit(value, _KINDS[kind]))
     if kind in _BOUNDS:
-        return Diagnostic(
-            code="FF015", message=f"{subject} {_BOUNDS[kind].format(**context)}, found {found}", path=path
-        )
+        bound = _BOUNDS[kind].format_map({name: _number(limit) for name, limit in context.items()})
+        return Diagnostic(code="FF015", message=f"{subject} {bound}, found {found}", path=path)
     if kind in _LENGTHS:
         count = context.get("min_length", context.get("max_length"))
         words = {"items": "item" if count == 1 else "items", "characters": "character" if count == 1 else "characters"}
@@ -210,6 +213,12 @@ def _value(kind: str, path: Path, value: Any, context: Mapping[str, Any], messag
     if text.startswith(("must ", "needs ", "may ")):
         text = f"{subject} {text}"
     return Diagnostic(code="FF015", message=text[:1].lower() + text[1:] if text[1:2].islower() else text, path=path)
+
+
+def _number(limit: Any) -> str:
+    if isinstance(limit, float) and limit.is_integer() and abs(limit) < 1e6:
+        return str(int(limit))
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}" if isinstance(limit, float) else str(limit)
 
 
 def _subject(path: Path) -> str:
@@ -276,6 +285,6 @@ def _text_habit(text: str, wanted: str) -> str | None:
     return None
 
 
-def _listed(words: Sequence[str], *, quote: bool = False) -> str:
+def _listed(words: Sequence[str], last: str = "or", *, quote: bool = False) -> str:
     shown = [f"'{word}'" if quote and not word.isdecimal() else word for word in words]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}" if shown else ""
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}" if shown else ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
@@ -83,6 +83,11 @@ def family_of(kinds: Kinds) -> Family | None:
     return None
 
 
+def sole_of(kinds: Kinds) -> str | None:
+    """Return the argument that may stand alone here, if there is one."""
+    return next((kind.sole for kind in kinds if isinstance(kind, type) and issubclass(kind, Component)), None)
+
+
 def is_open(node: type[Node]) -> bool:
     """Return whether a node takes keys beyond its fields."""
     return node.model_config.get("extra") == "allow"
@@ -101,7 +106,7 @@ def find(path: Path, value: Any, above: Path = ()) -> tuple[Path, Path]:
         if _has(value, key):
             value = value[key]
             written.append(key)
-        elif isinstance(value, Mapping) or _sole(at((*above, *path[:index]))) != key:
+        elif isinstance(value, Mapping) or sole_of(at((*above, *path[:index]))) != key:
             return tuple(written), path[index:]
     return tuple(written), ()
 
@@ -180,23 +185,3 @@ def _has(value: Any, key: str | int) -> bool:
     if isinstance(value, Mapping):
         return key in value
     return isinstance(value, tuple) and isinstance(key, int) and 0 <= key < len(value)
-
-
-def _sole(kinds: Kinds) -> str | None:
-    return next((kind.sole for kind in kinds if isinstance(kind, type) and issubclass(kind, Component)), None)
-
-
-def choices_of(kinds: Kinds) -> tuple[str, ...]:
-    """Return the words that may stand here as a plain value: component names and literal strings."""
-    words: list[str] = []
-    for kind in kinds:
-        if isinstance(kind, Family):
-            words += kind.names
-        elif get_origin(kind) is Literal:
-            words += [item for item in get_args(kind) if isinstance(item, str)]
-    return tuple(words)
-
-
-def may_be_nothing(kinds: Kinds) -> bool:
-    """Return whether an empty value is allowed here."""
-    return any(kind is NoneType or kind is None for kind in kinds)

@@ -4,22 +4,15 @@ All are drawn portably by the builder (float64 uniforms, then scaled and cast), 
 every CPU.
 """
 
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias, final
+from typing import ClassVar, Literal, Self, TypeAlias, final
 
 from pydantic import Field, model_validator
 
-from ffspec.spec.activations import ordered
-from ffspec.spec.base import Component, Family
+from ffspec.spec.base import ordered
+from ffspec.spec.kinds import Init
 
 Nonlinearity: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
 Fan: TypeAlias = Literal["fan_in", "fan_out"]
-
-
-class Init(Component):
-    """How a parameter gets its first values."""
-
-
-Initialiser = Annotated[Init, Family("initialiser", "ffspec.spec.inits:INITS")]
 
 
 @final

@@ -1,23 +1,15 @@
 """The layers with parameters or state, and the two blocks."""
 
-from typing import Annotated, ClassVar, final
+from typing import ClassVar, final
 
 from pydantic import Field
 
-from ffspec.spec.activations import ACTIVATIONS, Layer
-from ffspec.spec.base import Component, Family, Several
-from ffspec.spec.inits import Initialiser
+from ffspec.spec.activations import ACTIVATIONS
+from ffspec.spec.base import Several
+from ffspec.spec.kinds import AnyLayer, Block, Initialiser, Layer
 from ffspec.spec.step import Call, Misfit, Shape, Step, fields_of, size, times
 
 WIDTH_LIMIT = 1_000_000
-
-
-
-class Block(Component):
-    """Layers under one name: the planner writes them out."""
-
-
-AnyLayer = Annotated[Layer | Block, Family("layer", "ffspec.spec.layers:LAYERS")]
 
 
 @final
@@ -89,17 +81,21 @@ class AlphaDropout(Layer):
 
 @final
 class BatchNorm(Layer):
-    """Normalises each feature over the batch, in eval mode by running statistics (torch.nn.BatchNorm1d, arXiv 1502.03167)."""
+    """Normalises each feature over the batch, in eval mode by running statistics (BatchNorm1d, arXiv 1502.03167)."""
 
     name: ClassVar[str] = "batch_norm"
     eps: float = Field(1e-5, gt=0, le=1, description="Added to the variance.")
-    momentum: float | None = Field(0.1, ge=0, le=1, description="The weight of the newest batch in the running statistics.")
+    momentum: float | None = Field(
+        0.1, ge=0, le=1, description="The weight of the newest batch in the running statistics."
+    )
     affine: bool = Field(True, description="Whether a scale and a shift are learnt.")
 
     def as_step(self, shape: Shape) -> Step:
         """Keep the shape; a difference, a product, a scale and a shift an element."""
         if len(shape) != 1:
-            raise Misfit("FF112", f"batch_norm must receive flat rows, found {len(shape)} axes", hint="put flatten before it")
+            raise Misfit(
+                "FF112", f"batch_norm must receive flat rows, found {len(shape)} axes", hint="put flatten before it"
+            )
         (width,) = shape
         return Step(
             call=Call("nn.BatchNorm1d", {"num_features": width, **fields_of(self)}),

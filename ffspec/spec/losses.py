@@ -1,36 +1,17 @@
 """Losses: torch.nn's that fit a feedforward network, and Rosenblatt's criterion."""
 
-from typing import Annotated, ClassVar, Literal, TypeAlias, final
+from typing import Annotated, ClassVar, Literal, final
 
 from pydantic import Field
 
-from ffspec.spec.base import Component, Either, Family, Several
-from ffspec.spec.step import Call, fields_of
-
-TargetForm: TypeAlias = Literal["index", "probability", "sign", "value"]
-"""What the loss compares the output with: a class number of shape (B,), or numbers of the output's own shape: 0 or 1,
--1 or +1, or any."""
-OutputForm: TypeAlias = Literal["logits", "log_probabilities", "scores", "probability", "logit", "margin", "value", "distance", "log_rate"]
-"""What the loss takes the network's output for; a prediction is read off it accordingly."""
+from ffspec.spec.base import Either, Several
+from ffspec.spec.kinds import Loss, OutputForm, TargetForm
 
 Weights = Annotated[
-    Literal["balanced"] | Several[float] | None, Either("'balanced' or a list with one weight for each class")
+    Literal["balanced"] | Several[float] | None,
+    Either("'balanced' or a list with one weight for each class"),
+    Field(description="A weight for each class; balanced: rows / (classes * rows of it)."),
 ]
-
-
-class Loss(Component):
-    """How wrong an output is; the mean over the batch is minimised."""
-
-    torch: ClassVar[str]
-    target: ClassVar[TargetForm]
-    output: ClassVar[OutputForm]
-
-    def call(self) -> Call:
-        """Return the torch call; a weight still says `balanced` where only the data can tell."""
-        return Call(self.torch, {name: value for name, value in fields_of(self).items() if value is not None})
-
-
-AnyLoss = Annotated[Loss, Family("loss", "ffspec.spec.losses:LOSSES")]
 
 
 @final
@@ -66,8 +47,10 @@ class CrossEntropy(Loss):
     torch: ClassVar[str] = "nn.CrossEntropyLoss"
     target: ClassVar[TargetForm] = "index"
     output: ClassVar[OutputForm] = "logits"
-    weight: Annotated[Weights, Field(description="A weight for each class; balanced: rows / (classes * rows of it).")] = None
-    label_smoothing: float = Field(0.0, ge=0, le=1, description="The share of every label spread evenly over all classes.")
+    weight: Weights = None
+    label_smoothing: float = Field(
+        0.0, ge=0, le=1, description="The share of every label spread evenly over all classes."
+    )
 
 
 @final
@@ -78,7 +61,7 @@ class NLL(Loss):
     torch: ClassVar[str] = "nn.NLLLoss"
     target: ClassVar[TargetForm] = "index"
     output: ClassVar[OutputForm] = "log_probabilities"
-    weight: Annotated[Weights, Field(description="A weight for each class; balanced: rows / (classes * rows of it).")] = None
+    weight: Weights = None
 
 
 @final
@@ -168,7 +151,7 @@ class MultiMargin(Loss):
     output: ClassVar[OutputForm] = "scores"
     p: Literal[1, 2] = Field(1, description="The power of the margin's violation.")
     margin: float = Field(1.0, ge=0, le=1e6, description="How far the right class must be ahead.")
-    weight: Annotated[Weights, Field(description="A weight for each class; balanced: rows / (classes * rows of it).")] = None
+    weight: Weights = None
 
 
 @final
@@ -183,7 +166,7 @@ class MultiLabelSoftMargin(Loss):
 
 @final
 class Perceptron(Loss):
-    """Rosenblatt's criterion, max(0, -y f(x)), y = -1 or +1: only the rows on the wrong side count (Rosenblatt 1958)."""
+    """Rosenblatt's criterion, max(0, -y f(x)), y = -1 or +1: only rows on the wrong side count (Rosenblatt 1958)."""
 
     name: ClassVar[str] = "perceptron"
     torch: ClassVar[str] = "ffspec.PerceptronLoss"

@@ -73,7 +73,9 @@ class _OneOfTheMetrics:
         names = tuple(metric.name for metric in METRICS)
         if not isinstance(value, str):
             message = "must be the name of a metric, found {found}"
-            raise PydanticCustomError("component_form", message, {"kind": "metric", "found": describe(value), "choices": names})
+            raise PydanticCustomError(
+                "component_form", message, {"kind": "metric", "found": describe(value), "choices": names}
+            )
         if value not in names:
             context = {"kind": "metric", "found": value, "choices": names}
             raise PydanticCustomError("unknown_component", "unknown {kind} '{found}'", context)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self, final
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ffspec.spec.base import Component, Family
+from ffspec.spec.kinds import Optimizer
 from ffspec.spec.step import Call, fields_of
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -17,19 +17,6 @@ Decay = Annotated[float, Field(ge=0, le=1e6, description="The factor of the L2 p
 LearningRate = Annotated[float, Field(ge=0, le=1e12, description="The learning rate.")]
 Epsilon = Annotated[float, Field(ge=0, le=1, description="Added to the denominator.")]
 Decoupled = Annotated[bool, Field(description="Whether the decay acts on the weights themselves, as in adamw.")]
-
-
-class Optimizer(Component):
-    """How gradients become steps."""
-
-    torch: ClassVar[str]
-
-    def call(self) -> Call:
-        """Return the torch call."""
-        return Call(f"optim.{self.torch}", {name: value for name, value in fields_of(self).items() if value is not None})
-
-
-AnyOptimizer = Annotated[Optimizer, Family("optimizer", "ffspec.spec.optimizers:OPTIMIZERS")]
 
 
 @final
@@ -186,9 +173,9 @@ class Rprop(Optimizer):
     torch: ClassVar[str] = "Rprop"
     sole: ClassVar[str | None] = "lr"
     lr: LearningRate = 1e-2
-    etas: tuple[
-        Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1, le=1e6)]
-    ] = Field((0.5, 1.2), description="The factors of a step that changed its sign, and of one that did not.")
+    etas: tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1, le=1e6)]] = Field(
+        (0.5, 1.2), description="The factors of a step that changed its sign, and of one that did not."
+    )
     step_sizes: tuple[Positive, Positive] = Field((1e-6, 50.0), description="The smallest and the largest step.")
 
 
@@ -242,7 +229,9 @@ class LBFGS(Optimizer):
     sole: ClassVar[str | None] = "lr"
     lr: LearningRate = 1.0
     max_iter: int = Field(20, ge=1, le=100_000, description="Iterations of one step.")
-    max_eval: int | None = Field(None, ge=1, le=1_000_000, description="Evaluations of one step; 5/4 max_iter if left out.")
+    max_eval: int | None = Field(
+        None, ge=1, le=1_000_000, description="Evaluations of one step; 5/4 max_iter if left out."
+    )
     tolerance_grad: float = Field(1e-7, ge=0, le=1e6, description="The gradient at which it stops.")
     tolerance_change: float = Field(1e-9, ge=0, le=1e6, description="The change at which it stops.")
     history_size: int = Field(100, ge=1, le=10_000, description="The updates remembered.")

@@ -7,11 +7,8 @@ from pydantic import Field, PrivateAttr
 
 from ffspec.spec.base import Node, Several
 from ffspec.spec.dataset import Dataset
-from ffspec.spec.layers import AnyLayer
-from ffspec.spec.losses import AnyLoss
+from ffspec.spec.kinds import AnyLayer, AnyLoss, AnyOptimizer, AnyScheduler
 from ffspec.spec.metrics import MetricName
-from ffspec.spec.optimizers import AnyOptimizer
-from ffspec.spec.schedulers import AnyScheduler
 from ffspec.spec.training import Checks, Training
 
 

@@ -1,72 +1,15 @@
 """Learning-rate schedules: those of torch.optim.lr_scheduler, and a warm-up in front of any."""
 
-from dataclasses import dataclass
-from math import ceil
-from typing import Annotated, ClassVar, Literal, TypeAlias, final
+from typing import Annotated, ClassVar, Literal, final
 
 from pydantic import Field
 
-from ffspec.spec.base import Component, Family, Several
+from ffspec.spec.base import Several
+from ffspec.spec.kinds import AnyScheduler, Interval, Length, Phase, Scheduler
 from ffspec.spec.step import Call, fields_of
 
-Interval: TypeAlias = Literal["epoch", "step"]
 Factor = Annotated[float, Field(gt=0, le=1e6)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """A stretch of training under one schedule."""
-
-    call: Call
-    interval: Interval
-    length: int | None = None
-    """Intervals until the next phase; None: to the end."""
-    monitor: str | None = None
-    """The measure a plateau is looked for in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """The length of a training in both units; steps are None where the rows are unknown."""
-
-    epochs: int
-    steps: int | None
-
-    def of(self, interval: Interval) -> int | None:
-        """Return the length in a unit; at least one, for PyTorch divides by it."""
-        count = self.epochs if interval == "epoch" else self.steps
-        return None if count is None else max(count, 1)
-
-    def after(self, count: int, interval: Interval) -> "Length":
-        """Return what is left after `count` intervals."""
-        if self.steps is None or not self.epochs or not self.steps:
-            return Length(self.epochs - count if interval == "epoch" else self.epochs, None)
-        per_epoch = self.steps // self.epochs
-        if interval == "epoch":
-            return Length(self.epochs - count, self.steps - count * per_epoch)
-        return Length(self.epochs - ceil(count / per_epoch), self.steps - count)
-
-
-class Scheduler(Component):
-    """How the learning rate changes while training; `interval` says what is counted: epochs or steps."""
-
-    torch: ClassVar[str]
-    length: ClassVar[str | None] = None
-    """The argument that says how long the schedule is; left out, it is the whole training."""
-    interval: Interval = Field("epoch", description="What is counted: epochs or optimizer steps.")
-
-    def phases(self, total: Length) -> tuple[Phase, ...]:
-        """Return the schedule for a training of length `total`."""
-        arguments = {name: value for name, value in fields_of(self).items() if value is not None and name != "interval"}
-        if self.length is not None:
-            arguments.setdefault(self.length, total.of(self.interval))
-        # OneCycleLR refuses to go on behind its end; the others hold what they have reached.
-        length = arguments.get("total_steps")
-        return (Phase(call=Call(f"lr_scheduler.{self.torch}", arguments), interval=self.interval, length=length),)
-
-
-AnyScheduler = Annotated[Scheduler, Family("scheduler", "ffspec.spec.schedulers:SCHEDULERS")]
 
 
 @final
@@ -159,12 +102,16 @@ class OneCycle(Scheduler):
     total_steps: Count | None = Field(None, description="How long it takes; the whole training if left out.")
     pct_start: float = Field(0.3, ge=0, le=1, description="The share of it spent rising.")
     anneal_strategy: Literal["cos", "linear"] = Field("cos", description="The shape of rise and fall.")
-    cycle_momentum: bool = Field(True, description="Whether momentum falls while lr rises, where the optimizer has one.")
+    cycle_momentum: bool = Field(
+        True, description="Whether momentum falls while lr rises, where the optimizer has one."
+    )
     base_momentum: float = Field(0.85, ge=0, lt=1, description="The smallest momentum.")
     max_momentum: float = Field(0.95, ge=0, lt=1, description="The largest momentum.")
     div_factor: Factor = Field(25.0, description="max_lr over the first learning rate.")
     final_div_factor: float = Field(1e4, gt=0, le=1e12, description="The first learning rate over the last.")
-    three_phase: bool = Field(False, description="Whether the fall below the first learning rate is a phase of its own.")
+    three_phase: bool = Field(
+        False, description="Whether the fall below the first learning rate is a phase of its own."
+    )
 
 
 @final
@@ -186,7 +133,8 @@ class ReduceOnPlateau(Scheduler):
     torch: ClassVar[str] = "ReduceLROnPlateau"
     interval: Literal["epoch"] = Field("epoch", description="What is counted: epochs.")
     monitor: str | None = Field(
-        None, description="What must improve, such as validation.loss (the default where there is one; else train.loss)."
+        None,
+        description="What must improve; validation.loss if left out, or without that split the training loss.",
     )
     factor: float = Field(0.1, gt=0, lt=1, description="The factor.")
     patience: int = Field(10, ge=0, le=1_000_000, description="Epochs without improvement before it acts.")
@@ -220,7 +168,8 @@ class Warmup(Scheduler):
         call = Call("lr_scheduler.LinearLR", arguments)
         rise = Phase(call=call, interval=self.interval, length=self.total_iters)
         if self.then is None:
-            return (rise,)
+            hold = Call("lr_scheduler.ConstantLR", {"factor": 1.0, "total_iters": 1})
+            return (rise, Phase(call=hold, interval=self.interval))
         return (rise, *self.then.phases(total.after(self.total_iters, self.interval)))
 
 

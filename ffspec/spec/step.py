@@ -48,7 +48,7 @@ class Step:
     """What is inside a block."""
 
 
-class Misfit(Exception):  # noqa: N818 - not an error of the program: the planner turns it into a diagnostic
+class Misfit(Exception):
     """A layer cannot take the shape it receives."""
 
     def __init__(self, code: str, message: str, *, argument: str | None = None, hint: str | None = None) -> None:
@@ -62,6 +62,11 @@ class Misfit(Exception):  # noqa: N818 - not an error of the program: the planne
 def fields_of(component: Component) -> dict[str, Any]:
     """Return a component's own fields as arguments of the torch call."""
     return {name: getattr(component, name) for name in type(component).model_fields}
+
+
+def given(component: Component) -> dict[str, Any]:
+    """Return a component's own fields but those left out: PyTorch has defaults for them."""
+    return {name: value for name, value in fields_of(component).items() if value is not None}
 
 
 def size(shape: Shape) -> int | None:

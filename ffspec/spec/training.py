@@ -35,7 +35,9 @@ class Training(Node):
     clip_grad_norm: float | None = Field(None, gt=0, le=1e12, description="The largest norm of all gradients together.")
     clip_grad_value: float | None = Field(None, gt=0, le=1e12, description="The largest value of one gradient.")
     early_stopping: EarlyStopping | None = Field(None, description="When to stop before the last epoch.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("cpu", description="Where to train; auto: a GPU if there is one.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "cpu", description="Where to train; auto: a GPU if there is one."
+    )
     precision: Literal["float32", "float64", "bf16"] = Field(
         "float32", description="The numbers' type; bf16: float32 weights, bfloat16 matrix products (autocast)."
     )
