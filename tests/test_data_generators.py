@@ -27,7 +27,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("circles", {"noise": 0.1, "factor": 0.3}),
     ("circles", {"shuffle": False}),
     ("classification", {}),
-    ("classification", {"n_classes": 3, "n_informative": 5, "weights": [0.5, 0.3], "shift": "random", "scale": "random"}),
+    (
+        "classification",
+        {"n_classes": 3, "n_informative": 5, "weights": [0.5, 0.3], "shift": "random", "scale": "random"},
+    ),
     ("classification", {"n_features": 4, "shift": [0.0, 1.0, 2.0, 3.0], "hypercube": False}),
     ("regression", {"n_targets": 2, "noise": 1.0, "bias": 3.0}),
     ("regression", {"n_features": 10, "effective_rank": 3}),

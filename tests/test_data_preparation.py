@@ -85,7 +85,9 @@ def test_a_preparation_is_written_and_read_exactly() -> None:
     assert MIXED.features == ("size", "age", "colour=blü\n", 'colour=r"ed', "colour=(unknown)")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1}', '{"version": 2, "columns": []}', '{"version": 1, "columns": [3]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 1}', '{"version": 2, "columns": []}', '{"version": 1, "columns": [3]}']
+)
 def test_other_texts_are_no_preparation(text: str) -> None:
     with pytest.raises(ValueError, match=r"preparation|Expecting value"):
         Preparation.from_json(text)
@@ -94,7 +96,10 @@ def test_other_texts_are_no_preparation(text: str) -> None:
 SMALL = Preparation((Number("a", fill=0.5, center=1.0, scale=2.0), Category("c", ("x", "y"), missing=True)))
 ROWS: list[tuple[str, Any]] = [
     ("a mapping", {"a": [3, None, 5], "c": ["y", "z", None]}),
-    ("a mapping in another order", {"c": np.array(["y", "z", None], dtype=object), "more": [1, 2, 3], "a": [3, np.nan, 5]}),
+    (
+        "a mapping in another order",
+        {"c": np.array(["y", "z", None], dtype=object), "more": [1, 2, 3], "a": [3, np.nan, 5]},
+    ),
     ("a list of mappings", [{"a": 3, "c": "y"}, {"c": "z"}, {"a": 5.0, "c": None}]),
     ("a list of rows", [[3, "y"], [None, "z"], [5, None]]),
     ("an array of objects", np.array([[3, "y"], [None, "z"], [5, None]], dtype=object)),
@@ -114,7 +119,11 @@ UNFIT: list[tuple[Any, tuple[str, str, str | None]]] = [
     ({"a": [np.inf], "c": ["x"]}, ("FF033", "column 'a' must hold finite numbers, found inf in row 1", None)),
     (
         {"a": [1, "b"], "c": ["x", "x"]},
-        ("FF033", "column 'a' must hold numbers, booleans or texts alone, found a number (1 in row 1) and a text ('b' in row 2)", None),
+        (
+            "FF033",
+            "column 'a' must hold numbers, booleans or texts alone, found a number (1 in row 1) and a text ('b' in row 2)",
+            None,
+        ),
     ),
     ({"a": [1, 2], "c": ["x"]}, ("FF036", "the columns of x must be lists of the same length", None)),
     ({"a": 1, "c": "x"}, ("FF036", "the columns of x must be lists of the same length", None)),

@@ -23,7 +23,9 @@ PENGUINS = {
 }
 
 
-def table(text: str | bytes, folder: Path, split: Any = "none", prepare: Any = "none", **arguments: Any) -> dict[str, Any]:
+def table(
+    text: str | bytes, folder: Path, split: Any = "none", prepare: Any = "none", **arguments: Any
+) -> dict[str, Any]:
     """Write a file and return the data set that reads it."""
     (folder / "a.csv").write_bytes(text.encode() if isinstance(text, str) else text)
     options = {} if split is None else {"split": split}
@@ -87,7 +89,9 @@ TARGETS: list[tuple[str, Any, Any, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("cells", "wants", "classes", "y"), TARGETS, ids=[f"{row[0]} {row[1]}" for row in TARGETS])
-def test_a_target_is_read_as_the_loss_needs_it(cells: str, wants: Any, classes: Any, y: list[Any], tmp_path: Path) -> None:
+def test_a_target_is_read_as_the_loss_needs_it(
+    cells: str, wants: Any, classes: Any, y: list[Any], tmp_path: Path
+) -> None:
     text = "x,y\n" + "".join(f"1,{cell}\n" for cell in cells.split())
     data = loaded(table(text, tmp_path), tmp_path, wants=wants)
     assert data.classes == classes
@@ -121,7 +125,9 @@ def test_a_column_or_files_of_their_own_say_where_rows_belong(tmp_path: Path) ->
 
 
 def test_other_separators_and_marks_of_missing_cells(tmp_path: Path) -> None:
-    value = table("x;y\n1;a\n-99;b\nNA;a\n4;b\n", tmp_path, prepare={"missing": "mean"}, separator=";", null_values=["NA", "-99"])
+    value = table(
+        "x;y\n1;a\n-99;b\nNA;a\n4;b\n", tmp_path, prepare={"missing": "mean"}, separator=";", null_values=["NA", "-99"]
+    )
     assert rows_of(value, tmp_path)["train"][0] == [[1], [2.5], [2.5], [4]]
 
 
@@ -257,8 +263,12 @@ REFUSED: list[tuple[str | bytes, dict[str, Any], list[tuple[str, str, str, str |
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "arguments", "found"), REFUSED, ids=[row[2][0][2][:60] + str(row[1])[:40] for row in REFUSED])
-def test_what_is_wrong_with_a_table_is_said(text: str | bytes, arguments: dict[str, Any], found: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "arguments", "found"), REFUSED, ids=[row[2][0][2][:60] + str(row[1])[:40] for row in REFUSED]
+)
+def test_what_is_wrong_with_a_table_is_said(
+    text: str | bytes, arguments: dict[str, Any], found: Any, tmp_path: Path
+) -> None:
     assert refused(table(text, tmp_path, **arguments), tmp_path) == found
 
 
@@ -294,9 +304,7 @@ def test_a_fault_in_another_file_names_it(tmp_path: Path) -> None:
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     value = {"csv": {"path": "pipe", "target": "y"}}
-    assert refused(value, tmp_path) == [
-        ("FF030", FILE, "must be a regular file, but pipe is a pipe or a device", None)
-    ]
+    assert refused(value, tmp_path) == [("FF030", FILE, "must be a regular file, but pipe is a pipe or a device", None)]
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
@@ -325,7 +333,11 @@ def test_what_is_wrong_with_a_parquet_file_is_said(tmp_path: Path) -> None:
     value = {"parquet": {"path": "a.parquet", "target": "y"}, "split": "none"}
     (tmp_path / "a.parquet").write_text("x,y\n1,2\n")
     [(code, place, message, hint)] = refused(value, tmp_path)
-    assert (code, place, hint) == ("FF030", "dataset.parquet.path", "for a text file, write 'csv:' in place of 'parquet:'")
+    assert (code, place, hint) == (
+        "FF030",
+        "dataset.parquet.path",
+        "for a text file, write 'csv:' in place of 'parquet:'",
+    )
     assert message.startswith("a.parquet is not a Parquet file: ")
     pl.DataFrame({"d": [datetime.date(2020, 1, 1)], "y": [1]}).write_parquet(tmp_path / "a.parquet")
     assert refused(value, tmp_path) == [

@@ -36,7 +36,10 @@ GOOD: list[tuple[Any, Facts]] = [
     ({"iris": {}, "split": "none"}, facts(4, "classes", 3, train=150)),
     ({"iris": {}, "prepare": "standardize"}, facts(4, "classes", 3, train=120, test=30)),
     ({"iris": {}, "prepare": {"scale": "robust", "missing": "mean"}}, facts(4, "classes", 3, train=120, test=30)),
-    ({"diabetes": {}, "split": {"validation": 0.1, "test": 42}}, facts(10, "values", 1, train=355, validation=45, test=42)),
+    (
+        {"diabetes": {}, "split": {"validation": 0.1, "test": 42}},
+        facts(10, "values", 1, train=355, validation=45, test=42),
+    ),
     (
         {"blobs": {"n_samples": {"train": 40, "test": 10}, "labels": (0, 1, 1)}},
         facts(2, "classes", 2, train=40, test=10),
@@ -90,7 +93,10 @@ BAD: list[tuple[Any, list[tuple[str, str, str]]]] = [
     ),
     ({"csv": {"path": "a.csv"}}, [("missing", "csv.target", "Field required")]),
     ({"blobs": {"n_samples": 0}}, [("greater_than_equal", "blobs.n_samples", f"Input should be {SMALL}")]),
-    ({"blobs": {"n_samples": {"train": 0}}}, [("greater_than_equal", "blobs.n_samples.train", f"Input should be {SMALL}")]),
+    (
+        {"blobs": {"n_samples": {"train": 0}}},
+        [("greater_than_equal", "blobs.n_samples.train", f"Input should be {SMALL}")],
+    ),
     (
         {"blobs": {"n_samples": "many"}},
         [
@@ -103,7 +109,11 @@ BAD: list[tuple[Any, list[tuple[str, str, str]]]] = [
     ),
 ]
 CONTRADICTIONS: list[tuple[Any, str, str]] = [
-    ({"csv": {**CSV, "columns": ["a"], "drop": ["b"]}}, "csv.drop", "must not stand beside 'columns': write one of them"),
+    (
+        {"csv": {**CSV, "columns": ["a"], "drop": ["b"]}},
+        "csv.drop",
+        "must not stand beside 'columns': write one of them",
+    ),
     ({"csv": {**CSV, "drop": ["a", "b", "a"]}}, "csv.drop.2", "must be named once, found 'a' twice"),
     ({"csv": {**CSV, "columns": ["a", "y"]}}, "csv.columns.1", "must not name the target, found 'y'"),
     ({"csv": {**CSV, "split_column": "y"}}, "csv.split_column", "must not be the target, found 'y'"),
@@ -144,9 +154,16 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
         "must not say sizes, because n_samples already gives the rows of each split",
     ),
     ({"xor": 1}, "split", "must leave rows to train on, found test 1 of 1"),
-    ({"iris": {}, "split": {"train": 100, "test": 51}}, "split", "must fit into the 150 rows there are, found train 100 and test 51"),
-    ({"iris": {}, "split": {"validation": 0.5, "test": 0.5}}, "split",
-     "must leave rows to train on: validation and test together must be less than 1"),
+    (
+        {"iris": {}, "split": {"train": 100, "test": 51}},
+        "split",
+        "must fit into the 150 rows there are, found train 100 and test 51",
+    ),
+    (
+        {"iris": {}, "split": {"validation": 0.5, "test": 0.5}},
+        "split",
+        "must leave rows to train on: validation and test together must be less than 1",
+    ),
     ({"iris": {}, "split": {"train": 0.9, "test": 0.2}}, "split", "fractions must not sum to more than 1, found 1.1"),
     (
         {"iris": {}, "split": {"shuffle": False, "stratify": True}},
@@ -154,7 +171,11 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
         "must not stand beside 'shuffle: false': rows taken in order cannot be stratified",
     ),
     ({"blobs": {"labels": [0, 1]}}, "blobs.labels", "must name the class of each of the 3 centres, found 2"),
-    ({"blobs": {"cluster_std": [1, 2]}}, "blobs.cluster_std", "must have one number for each of the 3 centres, found 2"),
+    (
+        {"blobs": {"cluster_std": [1, 2]}},
+        "blobs.cluster_std",
+        "must have one number for each of the 3 centres, found 2",
+    ),
     ({"blobs": {"centers": [[0, 0], [1]]}}, "blobs.centers.1", "every centre must have 2 coordinates, found 1"),
     ({"blobs": {"center_box": [1, 0]}}, "blobs.center_box", "must be an interval, found 1.0 and 0.0"),
     (
@@ -177,7 +198,11 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
         "gaussian_quantiles.mean",
         "must have one number for each of the 2 features, found 1",
     ),
-    ({"inline": {"x": [[0, 1], [1]], "y": [0, 1]}}, "inline.x.1", "must have as many numbers as the first row: 2, found 1"),
+    (
+        {"inline": {"x": [[0, 1], [1]], "y": [0, 1]}},
+        "inline.x.1",
+        "must have as many numbers as the first row: 2, found 1",
+    ),
     ({"inline": {"x": [0, 1], "y": [0]}}, "inline.y", "must have one target for each of the 2 rows of x, found 1"),
     ({"inline": {"x": [0, 1], "y": [0, "a"]}}, "inline.y.1", "must be of the same kind as the first target"),
     (

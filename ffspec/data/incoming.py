@@ -11,7 +11,7 @@ import numpy as np
 from ffspec.data.columns import Cells, cells_of, codes_of, is_numbers
 from ffspec.data.fitted import Category, Column, Number
 from ffspec.data.loaded import Floats
-from ffspec.data.problems import counted, problem, quoted
+from ffspec.data.problems import counted, problem, quoted, some
 from ffspec.diagnostics import Diagnostic, Path, SpecError
 from ffspec.suggest import suggest
 

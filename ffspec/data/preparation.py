@@ -177,7 +177,9 @@ def _fit_scale(values: Floats, scale: str) -> tuple[float, float]:
         mean, variance = values.mean(), values.var()
         # Rounding gives a column that is constant but for the last bits a tiny variance: StandardScaler's bound.
         epsilon = np.finfo(np.float64).eps
-        constant = np.isfinite(variance) and variance <= len(values) * (epsilon * variance + len(values) * (mean * epsilon) ** 2)
+        constant = np.isfinite(variance) and variance <= len(values) * (
+            epsilon * variance + len(values) * (mean * epsilon) ** 2
+        )
         return float(mean), 1.0 if constant else float(np.sqrt(variance))
     center = low if scale == "minmax" else np.median(values)
     if scale == "robust":

@@ -62,11 +62,16 @@ def faults(failure: ValidationError, value: Any) -> tuple[Diagnostic, ...]:
 
     A misspelt required key is one fault: it is not also missing.
     """
-    errors = failure.errors(include_url=False)[:MAX_FAULTS]
+    errors = [error for error in failure.errors(include_url=False) if not _echo(error)][:MAX_FAULTS]
     found = [_diagnostic(error, value, hinted=index < HINTED) for index, error in enumerate(errors)]
     meant_keys = {(*item.path[:-1], key) for item, key in found if item.code == "FF012" and key is not None}
     items = (item for item, _ in found if not (item.code == "FF011" and item.path in meant_keys))
     return tuple(dict.fromkeys(items))
+
+
+def _echo(error: Any) -> bool:
+    """Whether an error only repeats others: pydantic finds a list too short once its invalid items are left out."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def _diagnostic(error: Any, whole: Any, *, hinted: bool) -> tuple[Diagnostic, str | None]:

@@ -41,7 +41,9 @@ prepares = st.fixed_dictionaries(
 )
 sizes = st.one_of(
     st.integers(20, 150),
-    st.fixed_dictionaries({"train": st.integers(10, 60)}, optional={"validation": st.integers(3, 20), "test": st.integers(3, 20)}),
+    st.fixed_dictionaries(
+        {"train": st.integers(10, 60)}, optional={"validation": st.integers(3, 20), "test": st.integers(3, 20)}
+    ),
 )
 
 
@@ -101,7 +103,10 @@ def test_what_is_known_of_a_packaged_set_is_what_it_holds(name: str) -> None:
             assert loaded({"digits": count}).facts == Dataset.model_validate({"digits": count}).facts()
 
 
-@given(st.lists(st.one_of(st.integers(-3, 30), st.sampled_from([0.5, 1.5])), min_size=2, max_size=40), st.sampled_from(KINDS))
+@given(
+    st.lists(st.one_of(st.integers(-3, 30), st.sampled_from([0.5, 1.5])), min_size=2, max_size=40),
+    st.sampled_from(KINDS),
+)
 def test_what_is_known_of_rows_in_the_spec_is_what_they_give(y: list[float], wants: TargetKind | None) -> None:
     value = {"inline": {"x": list(range(len(y))), "y": y}, "split": "none"}
     dataset = Dataset.model_validate(value)
@@ -135,8 +140,10 @@ def test_test_rows_influence_no_fitted_value(train: Any, test: Any, other: Any, 
 
     def fitted(rows: Any) -> tuple[Preparation, bytes]:
         names = ("n", "t", "b")
-        columns = {part: dict(zip(names, map(list, zip(*held, strict=True)), strict=True)) for part, held in
-                   {"train": train, "validation": rows, "test": rows}.items()}
+        columns = {
+            part: dict(zip(names, map(list, zip(*held, strict=True)), strict=True))
+            for part, held in {"train": train, "validation": rows, "test": rows}.items()
+        }
         arrays = {part: (held, [0] * len(held["n"])) for part, held in columns.items()}
         value = {"arrays": {}, "prepare": {"missing": "mean", **prepare}}
         result = loaded(value, arrays=arrays)
