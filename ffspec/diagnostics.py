@@ -220,7 +220,7 @@ def _window(line: str, span: Span) -> tuple[str, int, int]:
 
 
 def _show(character: str) -> str:
-    if character == "\t":
+    if character in "\t\n":
         return " "
     return character if character == " " or character.isprintable() or unicodedata.category(character) == "Zs" else ""
 

@@ -51,7 +51,7 @@ class Document:
             under = override.path == path[: len(override.path)]
             if under and (path != override.path or not diagnostic.at_key):
                 extent = _extent(override.source, path[len(override.path) :], diagnostic, above=override.path)
-                return override.spanned(diagnostic, extent)
+                return override.in_value(diagnostic, extent)
             if under or _shared(override.path, path) > len(path) - len(rest):
                 return override.on_path(diagnostic)
         if () not in self.source.places:

@@ -40,23 +40,31 @@ class Override:
         """What diagnostics show in the place of a line of the file."""
         return f"--set {self.text}"
 
-    def spanned(self, fault: Diagnostic, extent: Extent) -> Diagnostic:
+    def in_value(self, fault: Diagnostic, extent: Extent) -> Diagnostic:
         """Return the diagnostic with its place in the value, given as offsets there."""
-        return replace(fault, span=self._span(self.source.span(extent)), origin=self.origin)
+        return self.shifted(replace(fault, span=self.source.span(extent)))
+
+    def shifted(self, fault: Diagnostic) -> Diagnostic:
+        """Return a diagnostic of the value, whose span counts from the value's own start, as one of the override."""
+        if fault.span is None:
+            return replace(fault, origin=self.origin)
+        dotted, _, written = self.text.partition("=")
+        ahead = len("--set ") + len(dotted) + 1 + written.startswith("\ufeff")
+        first = Source("", self.origin).position(ahead)
+        start, end = (
+            Position(at.line + first.line - 1, at.column + (first.column - 1) * (at.line == 1))
+            for at in (fault.span.start, fault.span.end)
+        )
+        return replace(fault, span=Span(start, end), origin=self.origin)
 
     def on_path(self, fault: Diagnostic) -> Diagnostic:
-        """Return the diagnostic with the path of the override for its place."""
+        """Return the diagnostic with the path of the override, or its last key, for its place."""
         dotted = self.text.partition("=")[0]
-        start = len("--set ") + 1
+        start = len("--set ")
         end = start + max(1, len(dotted))
         if fault.at_key:
             start += dotted.rfind(".") + 1
-        return replace(fault, span=Span(Position(1, start), Position(1, end)), origin=self.origin)
-
-    def _span(self, span: Span) -> Span:
-        ahead = len("--set ") + len(self.text.partition("=")[0]) + 1
-        start, end = (Position(at.line, at.column + ahead * (at.line == 1)) for at in (span.start, span.end))
-        return Span(start, end)
+        return replace(fault, span=Source("", self.origin).span(Extent(start, end)), origin=self.origin)
 
 
 def apply(value: Value, texts: Sequence[str]) -> tuple[Value, tuple[Override, ...], tuple[Diagnostic, ...]]:
@@ -81,10 +89,7 @@ def apply(value: Value, texts: Sequence[str]) -> tuple[Value, tuple[Override, ..
             diagnostics.append(override.on_path(fault))
             continue
         if override.source.diagnostics:
-            diagnostics += [
-                replace(item, span=item.span and override._span(item.span), origin=override.origin, path=())  # noqa: SLF001
-                for item in override.source.diagnostics
-            ]
+            diagnostics += [replace(override.shifted(item), path=()) for item in override.source.diagnostics]
             continue
         try:
             value, path = _put(value, grammar.ROOT, keys, override.source.value)

@@ -201,6 +201,7 @@ class _Composer:
             self._events = Events(self.source.text)
             self._events.get_event()  # the start of the stream
             if isinstance(self._events.peek_event(), StreamEndEvent):
+                self.places[()] = Place(None, Extent(0, 0))
                 return None
             self._events.get_event()  # the start of the document
             value, _ = self._node((), None, 1)

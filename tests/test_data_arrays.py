@@ -14,6 +14,7 @@ from tests.dataloading import loaded, refused
 WHOLE = {"arrays": {}, "split": "none"}
 X = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
 HINT = "hand over data=(X, y), or data={'train': (X, y), 'test': (X, y)}"
+RESHAPE = "for one feature, write x.reshape(-1, 1)"
 
 FORMS: list[tuple[str, Any, Any]] = [
     ("lists", X, [1, 0, 1]),
@@ -33,7 +34,7 @@ def test_arrays_come_in_any_form(x: Any, y: Any) -> None:
     train = data.splits["train"]
     assert (train.x.tolist(), train.y.tolist()) == (X, [1, 0, 1])
     assert train.x.flags.c_contiguous
-    assert (train.x.dtype, train.y.dtype) == (np.float64, np.int64)
+    assert (str(train.x.dtype), str(train.y.dtype)) == ("float64", "int64")
     assert (data.features, data.classes) == (("x0", "x1"), (0, 1))
 
 
@@ -99,7 +100,7 @@ UNFIT: list[tuple[Any, tuple[str, str, str | None]]] = [
     ((X,), ("FF036", "data must be a pair (X, y), found tuple", HINT)),
     ({"test": (X, [0, 1, 0])}, ("FF036", "data must name the splits train, validation and test, found 'test'", HINT)),
     ({"train": X}, ("FF036", "train must be a pair (X, y), found list", HINT)),
-    (([1, 2, 3], [0, 1, 0]), ("FF036", "x must have the shape (rows, features), found (3,)", "for one feature, write x.reshape(-1, 1)")),
+    (([1, 2, 3], [0, 1, 0]), ("FF036", "x must have the shape (rows, features), found (3,)", RESHAPE)),
     ((X, [0, 1]), ("FF036", "X and y must have as many rows, found 3 rows and 2", None)),
     ((X, np.zeros((3, 2, 1))), ("FF036", "y must have the shape (rows,) or (rows, targets), found (3, 2, 1)", None)),
     ((X, torch.ones(3, requires_grad=True)), ("FF036", "y cannot be read as an array: ", None)),

@@ -48,7 +48,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 def test_a_generator_gives_what_scikit_learn_gives(name: str, arguments: dict[str, Any], rows: int) -> None:
     source = Dataset.model_validate({name: {**arguments, "n_samples": rows, "random_state": 7}}).source
     assert isinstance(source, Generator)
-    passed = {key: None if value == "random" else value for key, value in arguments.items()}
+    passed: dict[str, Any] = {key: None if value == "random" else value for key, value in arguments.items()}
     if "center_box" in passed:
         passed["center_box"] = tuple(passed["center_box"])
     x, y = getattr(datasets, f"make_{name}")(n_samples=rows, random_state=7, **passed)

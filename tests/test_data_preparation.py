@@ -112,6 +112,7 @@ def test_new_rows_come_in_any_form(rows: Any) -> None:
     assert SMALL.apply(rows).tolist() == [[1, 0, 1, 0], [-0.25, 0, 0, 1], [2, 0, 0, 1]]
 
 
+ONE_KIND = "numbers, booleans or texts alone"
 UNFIT: list[tuple[Any, tuple[str, str, str | None]]] = [
     ({"a": [1], "d": ["x"]}, ("FF031", "there is no column 'c'", "did you mean 'd'?")),
     ({"a": ["one"], "c": ["x"]}, ("FF033", "column 'a' must hold numbers, as in training, found 'one' in row 1", None)),
@@ -121,7 +122,7 @@ UNFIT: list[tuple[Any, tuple[str, str, str | None]]] = [
         {"a": [1, "b"], "c": ["x", "x"]},
         (
             "FF033",
-            "column 'a' must hold numbers, booleans or texts alone, found a number (1 in row 1) and a text ('b' in row 2)",
+            f"column 'a' must hold {ONE_KIND}, found a number (1 in row 1) and a text ('b' in row 2)",
             None,
         ),
     ),

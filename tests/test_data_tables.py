@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -144,12 +144,16 @@ def test_a_level_unseen_in_training_is_unknown(tmp_path: Path) -> None:
 
 CSV, TARGET = "dataset.csv", "dataset.csv.target"
 FILE = "dataset.csv.path"
+TWO = "no cell may be missing, found 2 missing cells: x (1) and z (1)"
+FORM = "a.csv is not a well-formed table: "
+PATHS = "paths begin at the folder of the spec"
+ALL = "write 'split: none' to train on all rows"
 MISSING = "write 'prepare: {missing: median}' (or mean, most_frequent), or leave the column out with 'drop'"
 REFUSED: list[tuple[str | bytes, dict[str, Any], list[tuple[str, str, str, str | None]]]] = [
     ("", {}, [("FF030", FILE, "a.csv is empty", None)]),
     ("x,y\n", {}, [("FF030", FILE, "a.csv has a header but no rows", None)]),
-    ("x,y\n1,2\n3\n", {}, [("FF030", FILE, "a.csv is not a well-formed table: line 3 has 1 cell, but the header has 2", None)]),
-    ("x,y\n1,2,3\n", {}, [("FF030", FILE, "a.csv is not a well-formed table: line 2 has 3 cells, but the header has 2", None)]),
+    ("x,y\n1,2\n3\n", {}, [("FF030", FILE, FORM + "line 3 has 1 cell, but the header has 2", None)]),
+    ("x,y\n1,2,3\n", {}, [("FF030", FILE, FORM + "line 2 has 3 cells, but the header has 2", None)]),
     (
         'x,y\n1,2\n"1,2\n3,4\n',
         {},
@@ -157,7 +161,7 @@ REFUSED: list[tuple[str | bytes, dict[str, Any], list[tuple[str, str, str, str |
             (
                 "FF030",
                 FILE,
-                "a.csv is not a well-formed table: a quote that opens in line 3 is not closed, or text follows it",
+                FORM + "a quote that opens in line 3 is not closed, or text follows it",
                 None,
             )
         ],
@@ -165,7 +169,7 @@ REFUSED: list[tuple[str | bytes, dict[str, Any], list[tuple[str, str, str, str |
     (b"x,y\n1,caf\xe9\n", {}, [("FF030", FILE, "a.csv must be UTF-8 text, found the byte 0xe9 in line 2", None)]),
     (b"PAR1..", {}, [("FF030", FILE, "a.csv is a Parquet file", "write 'parquet:' in place of 'csv:'")]),
     ("x,x,y\n1,2,3\n", {}, [("FF030", FILE, "the columns of a.csv must have different names, found 'x' twice", None)]),
-    ("x,y\n1,2\n", {"path": "b.csv"}, [("FF030", FILE, "there is no file b.csv", "paths begin at the folder of the spec")]),
+    ("x,y\n1,2\n", {"path": "b.csv"}, [("FF030", FILE, "there is no file b.csv", PATHS)]),
     ("x,y\n1,2\n", {"path": "."}, [("FF030", FILE, "must be a file, but . is a folder", None)]),
     (
         "x,y\n1,2\n",
@@ -183,7 +187,7 @@ REFUSED: list[tuple[str | bytes, dict[str, Any], list[tuple[str, str, str, str |
     ),
     ("x,z,y\n1,,0\n,,1\n", {"prepare": "standardize", "columns": ["x"]},
      [("FF032", CSV, "no cell may be missing, found 1 missing cell: x (1)", MISSING)]),
-    ("x,z,y\n1,a,0\n,,1\n", {}, [("FF032", CSV, "no cell may be missing, found 2 missing cells: x (1) and z (1)", MISSING)]),
+    ("x,z,y\n1,a,0\n,,1\n", {}, [("FF032", CSV, TWO, MISSING)]),
     (
         "x,z,y\n1,,0\n2,,1\n",
         {"prepare": {"missing": "median"}},
@@ -256,7 +260,7 @@ REFUSED: list[tuple[str | bytes, dict[str, Any], list[tuple[str, str, str, str |
     ("x,y\n1,0\n2,1\n", {"split": {"test": 5}},
      [("FF035", "dataset.split", "the split must leave rows to train on, found test 5 of 2", None)]),
     ("x,y\n1,0\n", {"split": None},
-     [("FF035", "dataset.split", "the split must leave rows to train on, found test 1 of 1", "write 'split: none' to train on all rows")]),
+     [("FF035", "dataset.split", "the split must leave rows to train on, found test 1 of 1", ALL)]),
     ("y\n1\n", {}, [("FF037", CSV, "no column is left to predict from", None)]),
     (",x,y\n0,1,2\n", {}, [("FF037", CSV, "a column without a name must be left out or named",
                            "leave it out with drop: [''], or give it a name")]),
@@ -339,7 +343,7 @@ def test_what_is_wrong_with_a_parquet_file_is_said(tmp_path: Path) -> None:
         "for a text file, write 'csv:' in place of 'parquet:'",
     )
     assert message.startswith("a.parquet is not a Parquet file: ")
-    pl.DataFrame({"d": [datetime.date(2020, 1, 1)], "y": [1]}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"d": [dt.date(2020, 1, 1)], "y": [1]}).write_parquet(tmp_path / "a.parquet")
     assert refused(value, tmp_path) == [
         (
             "FF033",

@@ -78,7 +78,7 @@ def array_of(values: Any, name: str, path: Path) -> np.ndarray[Any, Any]:
 
 
 def _mixed(values: Sequence[Any]) -> bool:
-    """Whether a list holds texts, booleans or gaps, which numpy would turn into one kind with the numbers beside them."""
+    """Whether a list holds texts, booleans or gaps: numpy would make one kind of them and the numbers beside."""
     cells = (cell for row in values for cell in (row if isinstance(row, list | tuple) else (row,)))
     return any(cell is None or isinstance(cell, str | bool) for cell in cells)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from ffspec.data import Preparation
 from ffspec.data.fitted import Category, Number
+from ffspec.diagnostics import SpecError
 from ffspec.spec import packaged
 from ffspec.spec.base import to_plain
 from ffspec.spec.dataset import SOURCES, Dataset, misfit, sizes_of
@@ -177,3 +181,48 @@ def test_rows_alone_are_prepared_as_among_others(rows: list[tuple[float, str]], 
     for index, (number, text) in enumerate(rows):
         alone = result.preparation.apply([{"t": text, "n": number}])
         assert alone.tobytes() == result.splits["train"].x[[index]].tobytes()
+
+
+csv_texts = st.lists(
+    st.sampled_from(
+        [
+            "x",
+            "y",
+            "1",
+            "2.5",
+            "-3e2",
+            "",
+            "NA",
+            "nan",
+            "inf",
+            "true",
+            "a b",
+            '"',
+            '""',
+            ",",
+            ";",
+            "\n",
+            "\r\n",
+            "é",
+            "\0",
+        ]
+    ),
+    max_size=40,
+).map("".join)
+
+
+@given(
+    st.one_of(csv_texts.map(lambda text: f"x,y\n{text}".encode()), csv_texts.map(str.encode), st.binary(max_size=60)),
+    prepares,
+)
+def test_no_file_makes_a_traceback(data: bytes, prepare: Any) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "a").write_bytes(data)
+        for kind in ("csv", "parquet"):
+            value = {kind: {"path": "a", "target": "y"}, "split": "none", "prepare": prepare}
+            try:
+                result = loaded(value, Path(folder))
+            except SpecError as error:
+                assert all(re.fullmatch(r"FF03[0-7]", item.code) for item in error.diagnostics)  # noqa: PT017
+            else:
+                assert all(np.isfinite(part.x).all() for part in result.splits.values())
