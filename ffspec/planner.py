@@ -88,7 +88,7 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
     fold = _Fold()
     steps, output = fold.run(_with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",))
     problems = list(fold.problems)
-    if loss is not None and layers and not problems:
+    if loss is not None and layers:
         problems += _output_problems(layers, loss, facts, output)
     optimizer, training = parts.get("optimizer"), parts.get("training")
     if loss is None or optimizer is None or training is None or None in layers or not steps:

@@ -63,13 +63,16 @@ LAYERS = ({"linear": 10}, "relu", {"residual": ({"linear": 10}, "relu")}, "linea
         ),
         ("dataset=iris", {"dataset": "iris"}),
         ("dataset.blobs.centers=2", {"dataset": {"blobs": {"n_samples": 50, "centers": 2}, "prepare": "standardize"}}),
-        ("dataset.prepare.missing=mean", {"dataset": {"blobs": 50, "prepare": {"scale": "standardize", "missing": "mean"}}}),
+        (
+            "dataset.prepare.missing=mean",
+            {"dataset": {"blobs": 50, "prepare": {"scale": "standardize", "missing": "mean"}}},
+        ),
         ("dataset.split=none", {"dataset": {"blobs": 50, "split": "none", "prepare": "standardize"}}),
         ("checks.test.accuracy.min=0.5", {"checks": {"test.accuracy": {"min": 0.5}}}),
         ("checks.test.loss.max=1", {"checks": {"test.accuracy": {"min": 0.9}, "test.loss": {"max": 1.0}}}),
         ("checks.improves=test.loss", {"checks": {"improves": "test.loss", "test.accuracy": {"min": 0.9}}}),
     ],
-)  # fmt: skip
+)
 def test_what_an_override_changes(override: str, expected: dict[str, object] | None) -> None:
     if expected is None:  # the list is not written in the file, so it has no items
         opened = document.parse(TEXT, overrides=(override,))
@@ -126,7 +129,7 @@ def rendered(*overrides: str, text: str = TEXT) -> str:
         ("dataset.moons.noise=3", 7, 19, "error[FF010]: the dataset is 'blobs', not 'moons'"),
         ("dataset.n_samples=3", 7, 17, "error[FF010]: the path must name the dataset, found 'n_samples'"),
     ],
-)  # fmt: skip
+)
 def test_what_an_override_says(override: str, column: int, width: int, fault: str) -> None:
     head, line, under, *_, summary = rendered(override).splitlines()
     assert head == f"--set {override}: {fault}"
@@ -142,8 +145,11 @@ def test_faults_of_the_file_come_first_and_overrides_in_their_order() -> None:
         line for line in rendered("seed=x", "optimizer.sgd.lr=1", "name=3", text=text).splitlines() if "error[" in line
     ]
     assert [line.partition(": ")[0] for line in heads] == [
-        "<text>:4:5", "--set seed=x", "--set optimizer.sgd.lr=1", "--set name=3",
-    ]  # fmt: skip
+        "<text>:4:5",
+        "--set seed=x",
+        "--set optimizer.sgd.lr=1",
+        "--set name=3",
+    ]
 
 
 def test_a_good_override_mends_a_fault_of_the_file() -> None:

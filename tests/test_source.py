@@ -33,11 +33,52 @@ def faults(text: str) -> list[tuple[str, str]]:
         *[(word, None) for word in ("~", "null", "Null", "NULL", "")],
         *[(word, True) for word in ("true", "True", "TRUE")],
         *[(word, False) for word in ("false", "False", "FALSE")],
-        ("0", 0), ("-0", 0), ("12", 12), ("+12", 12), ("-12", -12), ("0x1F", 31), ("0o17", 15),
-        ("1.5", 1.5), ("1.", 1.0), (".5", 0.5), ("-.5", -0.5), ("1e3", 1000.0), ("1e-3", 1e-3), ("1E+3", 1000.0), ("0.0", 0.0), ("0e9", 0.0), ("01.5", 1.5),
-        *[(word, word) for word in ("yes", "no", "on", "off", "y", "N", "1_000", "1:30", "2024-01-01", "0b11", "1e", "e3", ".", "-", "+", "nan", "inf", "tRUE", "0o8", "1.2.3", "relu", "<<")],
+        ("0", 0),
+        ("-0", 0),
+        ("12", 12),
+        ("+12", 12),
+        ("-12", -12),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("1.5", 1.5),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("-.5", -0.5),
+        ("1e3", 1000.0),
+        ("1e-3", 1e-3),
+        ("1E+3", 1000.0),
+        ("0.0", 0.0),
+        ("0e9", 0.0),
+        ("01.5", 1.5),
+        *[
+            (word, word)
+            for word in (
+                "yes",
+                "no",
+                "on",
+                "off",
+                "y",
+                "N",
+                "1_000",
+                "1:30",
+                "2024-01-01",
+                "0b11",
+                "1e",
+                "e3",
+                ".",
+                "-",
+                "+",
+                "nan",
+                "inf",
+                "tRUE",
+                "0o8",
+                "1.2.3",
+                "relu",
+                "<<",
+            )
+        ],
     ],
-)  # fmt: skip
+)
 def test_core_scalars(text: str, expected: object) -> None:
     found = resolve(text)
     assert found == expected
@@ -46,37 +87,78 @@ def test_core_scalars(text: str, expected: object) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [".nan", ".NaN", ".inf", "-.INF", "+.inf", "1e999", "-1e999", "1e-999", "010", "-007", "00", "08", "9" * (MAX_DIGITS + 1), "0x" + "f" * MAX_DIGITS, "0." + "1" * 500],
-)  # fmt: skip
+    [
+        ".nan",
+        ".NaN",
+        ".inf",
+        "-.INF",
+        "+.inf",
+        "1e999",
+        "-1e999",
+        "1e-999",
+        "010",
+        "-007",
+        "00",
+        "08",
+        "9" * (MAX_DIGITS + 1),
+        "0x" + "f" * MAX_DIGITS,
+        "0." + "1" * 500,
+    ],
+)
 def test_numbers_that_are_refused(text: str) -> None:
     assert isinstance(resolve(text), Unreadable)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("yes", True), ("Off", False), ("n", False), ("1_000", 1000), ("1_0.5", 10.5), ("1:30", 90), ("-1:00:01", -3601), ("1:99", "1:99"), ("relu", "relu"), ("1_" * 300 + "1", "1_" * 300 + "1")],
-)  # fmt: skip
+    [
+        ("yes", True),
+        ("Off", False),
+        ("n", False),
+        ("1_000", 1000),
+        ("1_0.5", 10.5),
+        ("1:30", 90),
+        ("-1:00:01", -3601),
+        ("1:99", "1:99"),
+        ("relu", "relu"),
+        ("1_" * 300 + "1", "1_" * 300 + "1"),
+    ],
+)
 def test_what_older_readers_make_of_it(text: str, expected: object) -> None:
     assert meant(text) == expected
 
 
 def test_values_are_plain() -> None:
-    text = "a: 1\nb: [x, 2.5, {c: null}]\nd:\n  - yes\n  - 'no'\n  - \"1\"\ne: |\n  two\n  lines\nf: >-\n  folded\n  text\n"
+    text = "a: 1\nb: [x, 2.5, {c: null}]\nd:\n  - yes\n  - 'no'\n  - \"1\"\n"
+    text += "e: |\n  two\n  lines\nf: >-\n  folded\n  text\n"
     assert value(text) == {
-        "a": 1, "b": ("x", 2.5, {"c": None}), "d": ("yes", "no", "1"), "e": "two\nlines\n", "f": "folded text",
-    }  # fmt: skip
+        "a": 1,
+        "b": ("x", 2.5, {"c": None}),
+        "d": ("yes", "no", "1"),
+        "e": "two\nlines\n",
+        "f": "folded text",
+    }
 
 
 def test_quotes_comments_and_continued_lines() -> None:
     assert value("a: 'it''s' # c\nb: \"\\u00e9\\n\\x41\"\nc: x#y\nd: a\n  b\n\n  c\ne: \"p\n  q\"\n? f\n: g\n") == {
-        "a": "it's", "b": "é\nA", "c": "x#y", "d": "a b\nc", "e": "p q", "f": "g",
-    }  # fmt: skip
+        "a": "it's",
+        "b": "é\nA",
+        "c": "x#y",
+        "d": "a b\nc",
+        "e": "p q",
+        "f": "g",
+    }
 
 
 def test_flow_notation() -> None:
     assert value('{a: [1, 2], "b":3, c, d: {e: f}, g: [h: i]}') == {
-        "a": (1, 2), "b": 3, "c": None, "d": {"e": "f"}, "g": ({"h": "i"},),
-    }  # fmt: skip
+        "a": (1, 2),
+        "b": 3,
+        "c": None,
+        "d": {"e": "f"},
+        "g": ({"h": "i"},),
+    }
 
 
 def test_line_separators_of_yaml_1_1_are_text() -> None:
@@ -117,9 +199,17 @@ def test_lines_are_counted_as_editors_do(newline: str) -> None:
 def test_faults_come_together() -> None:
     text = 'a: &x 1\nb: 010\nc: !t 2\nd: [*x, *y]\na: 2\n1: 2\n<<: {q: 1}\n{}: 3\ne: .nan\nf: "\\ud800"\n'
     assert faults(text) == [
-        ("FF005", "1:4"), ("FF008", "2:4"), ("FF005", "3:4"), ("FF005", "4:9"), ("FF004", "5:1"), ("FF007", "6:1"),
-        ("FF005", "7:1"), ("FF007", "8:1"), ("FF008", "9:4"), ("FF002", "10:4"),
-    ]  # fmt: skip
+        ("FF005", "1:4"),
+        ("FF008", "2:4"),
+        ("FF005", "3:4"),
+        ("FF005", "4:9"),
+        ("FF004", "5:1"),
+        ("FF007", "6:1"),
+        ("FF005", "7:1"),
+        ("FF007", "8:1"),
+        ("FF008", "9:4"),
+        ("FF002", "10:4"),
+    ]
 
 
 def test_what_could_not_be_read_is_known() -> None:
@@ -131,16 +221,26 @@ def test_what_could_not_be_read_is_known() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a:\n\tb: 1", ("FF005", "2:1")), ("a: 1\n---\nb: 1", ("FF005", "2:1")), ("%TAG ! x\n---\na: 1", ("FF005", "1:1")),
-        ("a: \x00", ("FF002", "1:4")), ("a: \ud800", ("FF002", "1:4")), ("a: \ufffe", ("FF002", "1:4")),
-        ("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, None), ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), ("FF006", f"1:{MAX_DEPTH + 1}")),
-        ("- " * MAX_DEPTH + "1", None), ("- " * (MAX_DEPTH + 1) + "1", ("FF006", f"1:{2 * MAX_DEPTH + 1}")),
-        ("[" + "1," * (MAX_NODES - 1) + "]", None), ("[" + "1," * MAX_NODES + "]", ("FF006", f"1:{2 * MAX_NODES}")),
-        ("\n" * MAX_LINES, None), ("\n" * (MAX_LINES + 1), ("FF006", f"{MAX_LINES + 1}:1")),
-        ("a: !x", ("FF005", "1:4")), ("a: !", ("FF005", "1:4")), ("? *x\n: 1", ("FF005", "1:3")),
+        ("a:\n\tb: 1", ("FF005", "2:1")),
+        ("a: 1\n---\nb: 1", ("FF005", "2:1")),
+        ("%TAG ! x\n---\na: 1", ("FF005", "1:1")),
+        ("a: \x00", ("FF002", "1:4")),
+        ("a: \ud800", ("FF002", "1:4")),
+        ("a: \ufffe", ("FF002", "1:4")),
+        ("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH, None),
+        ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), ("FF006", f"1:{MAX_DEPTH + 1}")),
+        ("- " * MAX_DEPTH + "1", None),
+        ("- " * (MAX_DEPTH + 1) + "1", ("FF006", f"1:{2 * MAX_DEPTH + 1}")),
+        ("[" + "1," * (MAX_NODES - 1) + "]", None),
+        ("[" + "1," * MAX_NODES + "]", ("FF006", f"1:{2 * MAX_NODES}")),
+        ("\n" * MAX_LINES, None),
+        ("\n" * (MAX_LINES + 1), ("FF006", f"{MAX_LINES + 1}:1")),
+        ("a: !x", ("FF005", "1:4")),
+        ("a: !", ("FF005", "1:4")),
+        ("? *x\n: 1", ("FF005", "1:3")),
     ],
     ids=lambda item: repr(item)[:20],
-)  # fmt: skip
+)
 def test_bounds_and_constructs(text: str, expected: tuple[str, str] | None) -> None:
     assert faults(text) == ([] if expected is None else [expected])
 

@@ -37,15 +37,38 @@ MAPPINGS = {
 @pytest.mark.parametrize(
     ("section", "found", "expected"),
     [
-        ("layers", "ReLU", "relu"), ("layers", "LeakyReLU", "leaky_relu"), ("layers", "leakyrelu", "leaky_relu"), ("layers", "BatchNorm1d", "batch_norm"),
-        ("layers", "Dense", "linear"), ("layers", "GELU", "gelu"), ("layers", "RMSNorm", "rms_norm"), ("layers", "Dropout", "dropout"), ("layers", "swish", "silu"),
-        ("loss", "CrossEntropyLoss", "cross_entropy"), ("loss", "crossentropy", "cross_entropy"), ("loss", "BCELoss", "bce"), ("loss", "BCEWithLogitsLoss", "bce_with_logits"),
-        ("loss", "MSELoss", "mse"), ("loss", "mean_squared_error", "mse"), ("loss", "SmoothL1Loss", "smooth_l1"), ("loss", "binary_crossentropy", "bce"),
-        ("optimizer", "Adam", "adam"), ("optimizer", "SGD", "sgd"), ("optimizer", "AdamW", "adamw"), ("optimizer", "LBFGS", "lbfgs"),
-        ("scheduler", "StepLR", "step"), ("scheduler", "CosineAnnealingLR", "cosine_annealing"), ("scheduler", "cosine", "cosine_annealing"), ("scheduler", "ReduceLROnPlateau", "reduce_on_plateau"),
-        ("dataset", "make_blobs", "blobs"), ("layers", "conv2d", None), ("loss", "nonsense", None), ("layers", "", None), ("layers", "x" * 1000, None),
+        ("layers", "ReLU", "relu"),
+        ("layers", "LeakyReLU", "leaky_relu"),
+        ("layers", "leakyrelu", "leaky_relu"),
+        ("layers", "BatchNorm1d", "batch_norm"),
+        ("layers", "Dense", "linear"),
+        ("layers", "GELU", "gelu"),
+        ("layers", "RMSNorm", "rms_norm"),
+        ("layers", "Dropout", "dropout"),
+        ("layers", "swish", "silu"),
+        ("loss", "CrossEntropyLoss", "cross_entropy"),
+        ("loss", "crossentropy", "cross_entropy"),
+        ("loss", "BCELoss", "bce"),
+        ("loss", "BCEWithLogitsLoss", "bce_with_logits"),
+        ("loss", "MSELoss", "mse"),
+        ("loss", "mean_squared_error", "mse"),
+        ("loss", "SmoothL1Loss", "smooth_l1"),
+        ("loss", "binary_crossentropy", "bce"),
+        ("optimizer", "Adam", "adam"),
+        ("optimizer", "SGD", "sgd"),
+        ("optimizer", "AdamW", "adamw"),
+        ("optimizer", "LBFGS", "lbfgs"),
+        ("scheduler", "StepLR", "step"),
+        ("scheduler", "CosineAnnealingLR", "cosine_annealing"),
+        ("scheduler", "cosine", "cosine_annealing"),
+        ("scheduler", "ReduceLROnPlateau", "reduce_on_plateau"),
+        ("dataset", "make_blobs", "blobs"),
+        ("layers", "conv2d", None),
+        ("loss", "nonsense", None),
+        ("layers", "", None),
+        ("layers", "x" * 1000, None),
     ],
-)  # fmt: skip
+)
 def test_names(section: str, found: str, expected: str | None) -> None:
     assert suggest(found, family(section).names) == expected
 
@@ -53,13 +76,25 @@ def test_names(section: str, found: str, expected: str | None) -> None:
 @pytest.mark.parametrize(
     ("place", "found", "expected"),
     [
-        ("layers.linear", "units", "out_features"), ("layers.linear", "hidden", "out_features"), ("layers.linear", "size", "out_features"), ("layers.linear", "use_bias", "bias"),
-        ("layers.dropout", "prob", "p"), ("layers.dropout", "rate", "p"), ("layers.leaky_relu", "alpha", "negative_slope"),
-        ("optimizer.sgd", "learning_rate", "lr"), ("optimizer.sgd", "learningRate", "lr"), ("optimizer.adam", "epsilon", "eps"),
-        ("spec", "data", "dataset"), ("spec", "optimiser", "optimizer"), ("spec", "criterion", "loss"), ("spec", "sched", "scheduler"),
-        ("training", "num_epochs", "epochs"), ("training", "batchsize", "batch_size"), ("training", "dtype", "precision"),
+        ("layers.linear", "units", "out_features"),
+        ("layers.linear", "hidden", "out_features"),
+        ("layers.linear", "size", "out_features"),
+        ("layers.linear", "use_bias", "bias"),
+        ("layers.dropout", "prob", "p"),
+        ("layers.dropout", "rate", "p"),
+        ("layers.leaky_relu", "alpha", "negative_slope"),
+        ("optimizer.sgd", "learning_rate", "lr"),
+        ("optimizer.sgd", "learningRate", "lr"),
+        ("optimizer.adam", "epsilon", "eps"),
+        ("spec", "data", "dataset"),
+        ("spec", "optimiser", "optimizer"),
+        ("spec", "criterion", "loss"),
+        ("spec", "sched", "scheduler"),
+        ("training", "num_epochs", "epochs"),
+        ("training", "batchsize", "batch_size"),
+        ("training", "dtype", "precision"),
     ],
-)  # fmt: skip
+)
 def test_keys(place: str, found: str, expected: str) -> None:
     assert suggest(found, MAPPINGS[place]) == expected
 
@@ -74,7 +109,7 @@ def misspellings(name: str, chance: random.Random) -> list[str]:
 
 
 def test_one_slip_finds_the_name() -> None:
-    chance = random.Random(0)
+    chance = random.Random(0)  # noqa: S311 - nothing here is a secret
     hits: list[bool] = []
     for choices in MAPPINGS.values():
         for name in choices:
@@ -107,7 +142,16 @@ def test_every_alias_leads_to_a_name_of_the_language() -> None:
 
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
-    [("", "", 0), ("", "ab", 2), ("relu", "relu", 0), ("rellu", "relu", 1), ("rleu", "relu", 1), ("lineer", "linear", 1), ("ca", "abc", 3), ("kitten", "sitting", 3)],
-)  # fmt: skip
+    [
+        ("", "", 0),
+        ("", "ab", 2),
+        ("relu", "relu", 0),
+        ("rellu", "relu", 1),
+        ("rleu", "relu", 1),
+        ("lineer", "linear", 1),
+        ("ca", "abc", 3),
+        ("kitten", "sitting", 3),
+    ],
+)
 def test_distance(left: str, right: str, expected: int) -> None:
     assert distance(left, right) == distance(right, left) == expected

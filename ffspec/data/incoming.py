@@ -134,7 +134,7 @@ def require_columns(asked: Any, found: tuple[str, ...]) -> None:
     problems = []
     for name, path in asked:
         if name not in found:
-            near = suggest(name, found)
+            near = suggest(name, [column for column in found if column.strip(" _-")])
             hint = f"did you mean '{near}'?" if near else f"the columns are {quoted(found, most=12)}"
             problems.append(Diagnostic(code="FF031", message=f"there is no column {name!r}", path=path, hint=hint))
     if problems:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Path
 from ffspec.spec.metrics import METRICS, find_metric
 from ffspec.spec.training import SPLITS
+from ffspec.suggest import suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ffspec.spec.facts import Facts
 
@@ -64,14 +64,23 @@ def _measure_problems(measure: str, facts: Facts, path: Path, *, at_key: bool = 
     names = ("loss", *(metric.name for metric in METRICS))
     splits = tuple(facts.rows) or SPLITS
     if split not in splits or name not in names:
-        near = get_close_matches(measure, [f"{one}.{other}" for one in splits for other in names], n=1)
         message = f"must be a split and a measure, such as test.loss, found '{measure}'"
         if split in SPLITS and split not in splits:
             message = f"the dataset has no {split} split to measure"
-        hint = f"did you mean '{near[0]}'?" if near else f"the splits are {', '.join(splits)}"
+        near = _near(split, name, splits, facts)
+        hint = f"did you mean '{near}'?" if near else f"the splits are {', '.join(splits)}"
         yield Diagnostic(code="FF025", message=message, path=path, at_key=at_key, hint=hint)
     else:
         yield from _metric_problems(name, facts, path, at_key=at_key)
+
+
+def _near(split: str, name: str, splits: Sequence[str], facts: Facts) -> str | None:
+    """Return the measure that was probably meant: one that fits the target and begins so, or is near."""
+    fitting = ["loss", *(metric.name for metric in METRICS if facts.target in {None, metric.target})]
+    place = split if split in splits else suggest(split, splits)
+    begun = [one for one in fitting if name and one.startswith(name)]
+    meant = begun[0] if begun else suggest(name, fitting)
+    return f"{place}.{meant}" if place and meant else None
 
 
 def _metric_problems(name: str, facts: Facts, path: Path, *, at_key: bool = False) -> Iterator[Diagnostic]:

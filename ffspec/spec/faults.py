@@ -71,7 +71,7 @@ def faults(failure: ValidationError, value: Any) -> tuple[Diagnostic, ...]:
 
 def _echo(error: Any) -> bool:
     """Whether an error only repeats others: pydantic finds a list too short once its invalid items are left out."""
-    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
+    return bool(error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"])
 
 
 def _diagnostic(error: Any, whole: Any, *, hinted: bool) -> tuple[Diagnostic, str | None]:
