@@ -32,8 +32,8 @@ FAMILIES: tuple[Family, ...] = tuple(
 
 
 def text() -> str:
-    """Return the schema as JSON."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    """Return the schema as JSON: what `ffspec schema` prints, kept beside this module and in docs."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def schema() -> Schema:
