@@ -91,9 +91,14 @@ def keys(node: type[Node]) -> str:
 
 def metrics() -> str:
     """Return the table of metrics."""
-    kinds = {"classes": "classes", "values": "numbers"}
+    kinds, better = {"classes": "classes", "values": "numbers"}, {True: "larger", False: "smaller"}
     rows = [
-        (f"`{one.name}`", kinds[one.target], "larger" if one.maximize else "smaller", f"`sklearn.metrics.{one.function}`")
+        (
+            f"`{one.name}`",
+            kinds[one.target],
+            "larger" if one.maximize else "smaller",
+            f"`sklearn.metrics.{one.function}`",
+        )
         for one in METRICS
     ]
     return table(("name", "target", "better", "computed by"), rows)

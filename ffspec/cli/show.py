@@ -64,9 +64,10 @@ def _rows(steps: Sequence[Step], prefix: str) -> Iterator[tuple[str, ...]]:
 def _name(step: Step) -> str:
     """Return the torch class, with the arguments that are not shapes."""
     name = step.call.target.partition(".")[2]
-    shapes = {"in_features", "out_features", "num_features", "normalized_shape", "dim"}
-    shown = [f"{key}={value}" for key, value in step.call.arguments.items() if key not in shapes and value is not None]
-    return f"{name}({', '.join(item for item in shown if item != 'bias=True')})" if shown else name
+    told = {"in_features", "out_features", "num_features", "normalized_shape", "dim"}
+    given = [(key, value) for key, value in step.call.arguments.items() if value is not None and key not in told]
+    shown = [f"{key}={value}" for key, value in given if (name, key, value) != ("Linear", "bias", True)]
+    return f"{name}({', '.join(shown)})" if shown else name
 
 
 def _shape(shape: Shape) -> str:
@@ -79,11 +80,10 @@ def _rows_of(plan: Plan) -> str:
 
 
 def _training(spec: Spec, plan: Plan) -> str:
-    steps = count(plan.steps_per_epoch)
-    size = "all rows" if spec.training.batch_size == "all" else f"{spec.training.batch_size} rows"
-    return (
-        f"{spec.training.epochs} epochs of {steps} steps of {size}, {spec.training.precision} on {spec.training.device}"
-    )
+    training = spec.training
+    steps = f"{count(plan.steps_per_epoch)} step{'' if plan.steps_per_epoch == 1 else 's'}"
+    size = "all rows" if training.batch_size == "all" else f"{training.batch_size} rows"
+    return f"{training.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}"
 
 
 def _line(value: Any) -> str:
@@ -92,11 +92,9 @@ def _line(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_line(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_line(item) for item in value) + "]"
-    return (
-        {True: "true", False: "false", None: "null"}.get(value, str(value))
-        if not isinstance(value, float | int) or isinstance(value, bool)
-        else str(value)
-    )
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
 
 
 def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
