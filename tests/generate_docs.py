@@ -93,12 +93,7 @@ def metrics() -> str:
     """Return the table of metrics."""
     kinds, better = {"classes": "classes", "values": "numbers"}, {True: "larger", False: "smaller"}
     rows = [
-        (
-            f"`{one.name}`",
-            kinds[one.target],
-            "larger" if one.maximize else "smaller",
-            f"`sklearn.metrics.{one.function}`",
-        )
+        (f"`{one.name}`", kinds[one.target], better[one.maximize], f"`sklearn.metrics.{one.function}`")
         for one in METRICS
     ]
     return table(("name", "target", "better", "computed by"), rows)

@@ -35,6 +35,8 @@ class Stubborn(nn.Dropout):
 class Counting(nn.Module):
     """Changes a buffer in eval mode."""
 
+    seen: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("seen", torch.zeros(()))
