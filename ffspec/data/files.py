@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import pathlib
@@ -74,7 +75,7 @@ def _csv(data: bytes, table: Csv, name: str, path: Path) -> pl.DataFrame:
 
 
 def _decoded(data: bytes, name: str, path: Path) -> str:
-    if not data.strip():
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
         raise _unreadable(f"{name} is empty", path)
     if data[:4] == b"PAR1":
         raise _unreadable(f"{name} is a Parquet file", path, "write 'parquet:' in place of 'csv:'")
@@ -89,7 +90,7 @@ def _decoded(data: bytes, name: str, path: Path) -> str:
 def _check_header(text: str, separator: str, name: str, path: Path) -> None:
     """Refuse a name that stands twice in the header: polars would rename the second column."""
     try:
-        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     except csv.Error:
         return
     for column in header:
