@@ -179,6 +179,7 @@ class _Fold:
     def __init__(self) -> None:
         self.problems: list[Diagnostic] = []
         self._count = 0
+        self._parameters = 0
         self._seen: set[tuple[Path, str]] = set()
 
     def run(self, layers: Sequence[Layer | Block | None], shape: Shape, path: Path) -> tuple[tuple[Step, ...], Shape]:
@@ -220,6 +221,9 @@ class _Fold:
             path = (*here, layer.name, misfit.argument) if misfit.argument else here
             self._report(misfit.code, misfit.message, path, misfit.hint)
             return Step(call=Call("nn.Identity"), input=shape, output=(None,), path=here), (None,)
+        before, self._parameters = self._parameters, self._parameters + (step.parameters or 0)
+        if before <= PARAMETER_LIMIT < self._parameters:
+            self._report("FF020", f"a network may have at most {PARAMETER_LIMIT:,} parameters", here)
         return step, step.output
 
     def _residual(self, layer: Residual, shape: Shape, here: Path) -> tuple[Step, Shape]:

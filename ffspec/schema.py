@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from ffspec.spec.base import Family, Node
 from ffspec.spec.dataset import Dataset
-from ffspec.spec.kinds import AnyLayer, AnyLoss, AnyOptimizer, AnyScheduler, Initialiser
+from ffspec.spec.kinds import AnyLayer, AnyLoss, AnyOptimizer, AnyScheduler, BiasInitialiser, Initialiser
 from ffspec.spec.root import Spec
 from ffspec.spec.training import Bound
 
@@ -26,7 +26,7 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 REFERENCE = "#/definitions/{model}"
 
 FAMILIES: tuple[Family, ...] = tuple(
-    get_args(kind)[1] for kind in (AnyLayer, Initialiser, AnyLoss, AnyOptimizer, AnyScheduler)
+    get_args(kind)[1] for kind in (AnyLayer, Initialiser, BiasInitialiser, AnyLoss, AnyOptimizer, AnyScheduler)
 )
 """Every place components may stand, but for the dataset, whose mapping has keys of its own besides."""
 

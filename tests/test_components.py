@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -9,117 +10,144 @@ import torch
 from torch import nn
 
 import ffspec
+from ffspec.builder.loss import build_loss
+from ffspec.builder.modules import Heaviside, PerceptronLoss, Residual
+from ffspec.builder.optimizer import build_optimizers
 from ffspec.schema import FAMILIES
-from ffspec.spec.base import Family
+from ffspec.spec.base import Component, Family
 from ffspec.spec.inits import VECTOR_INITS
-from ffspec.spec.kinds import Loss
 from ffspec.spec.metrics import METRICS, Metric
+from ffspec.writer import dump
 
 CLASSES = "dataset: {blobs: {n_samples: {train: 24, validation: 8, test: 8}, centers: 3, n_features: 4}}\n"
 PAIR = "dataset: {moons: {n_samples: {train: 24, validation: 8, test: 8}, noise: 0.1}}\n"
 NUMBERS = "dataset: {regression: {n_samples: {train: 24, validation: 8, test: 8}, n_features: 4, n_informative: 2}}\n"
 COUNTS = "dataset: {inline: {x: [[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]], y: [0, 1, 1, 2, 3, 5]}, split: {test: 2}}\n"
 
-LAYERS = (
-    ("linear: {out_features: 6, in_features: 4, bias: false}", nn.Linear),
-    ("relu", nn.ReLU),
-    ("leaky_relu: 0.2", nn.LeakyReLU),
-    ("prelu: {num_parameters: 4, init: 0.1}", nn.PReLU),
-    ("elu: 0.5", nn.ELU),
-    ("selu", nn.SELU),
-    ("celu: 0.5", nn.CELU),
-    ("gelu: tanh", nn.GELU),
-    ("silu", nn.SiLU),
-    ("mish", nn.Mish),
-    ("sigmoid", nn.Sigmoid),
-    ("tanh", nn.Tanh),
-    ("softplus: {beta: 2, threshold: 10}", nn.Softplus),
-    ("softsign", nn.Softsign),
-    ("hardtanh: {min_val: -2, max_val: 2}", nn.Hardtanh),
-    ("hardsigmoid", nn.Hardsigmoid),
-    ("hardswish", nn.Hardswish),
-    ("relu6", nn.ReLU6),
-    ("rrelu: {lower: 0.2, upper: 0.4}", nn.RReLU),
-    ("logsigmoid", nn.LogSigmoid),
-    ("softshrink: 0.1", nn.Softshrink),
-    ("hardshrink: 0.1", nn.Hardshrink),
-    ("tanhshrink", nn.Tanhshrink),
-    ("threshold: {threshold: 0.1, value: 0.2}", nn.Threshold),
-    ("glu", nn.GLU),
-    ("identity", nn.Identity),
-    ("softmax", nn.Softmax),
-    ("log_softmax", nn.LogSoftmax),
-    ("softmin", nn.Softmin),
-    ("heaviside: {surrogate: straight_through, value: 0.5}", None),
-    ("dropout: 0.25", nn.Dropout),
-    ("alpha_dropout: 0.25", nn.AlphaDropout),
-    ("batch_norm: {eps: 0.001, momentum: null, affine: false}", nn.BatchNorm1d),
-    ("layer_norm: {eps: 0.001, bias: false}", nn.LayerNorm),
-    ("rms_norm: {eps: 0.001}", nn.RMSNorm),
-    ("flatten", nn.Flatten),
-    ("repeat: {times: 2, layers: [{linear: 4}, tanh]}", nn.Linear),
-    ("residual: [{linear: 4}, tanh]", None),
+LAYERS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (
+    ("linear: {out_features: 6, in_features: 4, bias: false, init: ones}", (nn.Linear(4, 6, bias=False),)),
+    ("linear: {out_features: 6, bias_init: ones}", (nn.Linear(4, 6),)),
+    ("relu", (nn.ReLU(),)),
+    ("leaky_relu: 0.2", (nn.LeakyReLU(0.2),)),
+    ("prelu: {num_parameters: 4, init: 0.1}", (nn.PReLU(4, 0.1),)),
+    ("elu: 0.5", (nn.ELU(0.5),)),
+    ("selu", (nn.SELU(),)),
+    ("celu: 0.5", (nn.CELU(0.5),)),
+    ("gelu: tanh", (nn.GELU("tanh"),)),
+    ("silu", (nn.SiLU(),)),
+    ("mish", (nn.Mish(),)),
+    ("sigmoid", (nn.Sigmoid(),)),
+    ("tanh", (nn.Tanh(),)),
+    ("softplus: {beta: 2, threshold: 10}", (nn.Softplus(2.0, 10.0),)),
+    ("softsign", (nn.Softsign(),)),
+    ("hardtanh: {min_val: -2, max_val: 2}", (nn.Hardtanh(-2.0, 2.0),)),
+    ("hardsigmoid", (nn.Hardsigmoid(),)),
+    ("hardswish", (nn.Hardswish(),)),
+    ("relu6", (nn.ReLU6(),)),
+    ("rrelu: {lower: 0.2, upper: 0.4}", (nn.RReLU(0.2, 0.4),)),
+    ("logsigmoid", (nn.LogSigmoid(),)),
+    ("softshrink: 0.1", (nn.Softshrink(0.1),)),
+    ("hardshrink: 0.1", (nn.Hardshrink(0.1),)),
+    ("tanhshrink", (nn.Tanhshrink(),)),
+    ("threshold: {threshold: 0.1, value: 0.2}", (nn.Threshold(0.1, 0.2),)),
+    ("glu", (nn.GLU(-1),)),
+    ("identity", (nn.Identity(),)),
+    ("softmax", (nn.Softmax(-1),)),
+    ("log_softmax", (nn.LogSoftmax(-1),)),
+    ("softmin", (nn.Softmin(-1),)),
+    ("heaviside: {surrogate: straight_through, value: 0.5}", (Heaviside("straight_through", 0.5),)),
+    ("dropout: 0.25", (nn.Dropout(0.25),)),
+    ("alpha_dropout: 0.25", (nn.AlphaDropout(0.25),)),
+    ("batch_norm: {eps: 0.001, momentum: null, affine: false}", (nn.BatchNorm1d(4, 0.001, None, affine=False),)),
+    ("layer_norm: {eps: 0.001, bias: false}", (nn.LayerNorm(4, 0.001, bias=False),)),
+    ("layer_norm: {elementwise_affine: false}", (nn.LayerNorm(4, elementwise_affine=False),)),
+    ("rms_norm: {eps: 0.001, elementwise_affine: false}", (nn.RMSNorm(4, 0.001, elementwise_affine=False),)),
+    ("flatten", (nn.Flatten(),)),
+    ("repeat: {times: 2, layers: [{linear: 4}, tanh]}", (nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh())),
+    ("residual: [{linear: 4}, tanh]", (Residual(nn.Linear(4, 4), nn.Tanh()),)),
 )
 INITS = (
     "uniform: {a: -0.1, b: 0.1}",
-    "normal: {std: 0.1}",
-    "trunc_normal: {std: 0.1, a: -0.2, b: 0.2}",
+    "normal: {mean: 0.01, std: 0.1}",
+    "trunc_normal: {mean: 0.01, std: 0.1, a: -0.2, b: 0.2}",
     "constant: 0.1",
     "ones",
     "zeros",
     "eye",
     "xavier_uniform: 0.5",
     "xavier_normal: 0.5",
-    "kaiming_uniform: {mode: fan_out, nonlinearity: relu}",
-    "kaiming_normal: {mode: fan_out, a: 0.2}",
+    "kaiming_uniform: {a: 0.1, mode: fan_out, nonlinearity: relu}",
+    "kaiming_normal: {a: 0.2, mode: fan_out, nonlinearity: selu}",
     "orthogonal: 0.5",
     "sparse: {sparsity: 0.5, std: 0.1}",
 )
-LOSSES = (
-    ("bce", PAIR, "[{linear: 4}, relu, linear, sigmoid]"),
-    ("bce_with_logits: {pos_weight: balanced}", PAIR, "[{linear: 4}, relu, linear]"),
-    ("cross_entropy: {weight: balanced, label_smoothing: 0.1}", CLASSES, "[{linear: 4}, relu, linear]"),
-    ("nll: {weight: [1, 2, 3]}", CLASSES, "[{linear: 4}, relu, linear, log_softmax]"),
-    ("mse", NUMBERS, "[{linear: 4}, relu, linear]"),
-    ("l1", NUMBERS, "[{linear: 4}, relu, linear]"),
-    ("smooth_l1: 0.5", NUMBERS, "[{linear: 4}, relu, linear]"),
-    ("huber: 0.5", NUMBERS, "[{linear: 4}, relu, linear]"),
-    ("poisson_nll: {full: true}", COUNTS, "[{linear: 4}, relu, linear]"),
-    ("soft_margin", PAIR, "[{linear: 4}, relu, linear]"),
-    ("hinge_embedding: 0.5", PAIR, "[{linear: 4}, relu, linear, softplus]"),
-    ("multi_margin: {p: 2, margin: 0.5}", CLASSES, "[{linear: 4}, relu, linear]"),
-    ("multi_label_soft_margin", CLASSES, "[{linear: 4}, relu, linear]"),
-    ("perceptron", PAIR, "[linear]"),
-)
+HEAD = "[{linear: 4}, relu, linear]"
+LOSSES: tuple[tuple[str, str, str, nn.Module], ...] = (
+    ("bce", PAIR, "[{linear: 4}, relu, linear, sigmoid]", nn.BCELoss()),
+    ("bce_with_logits: {pos_weight: balanced}", PAIR, HEAD, nn.BCEWithLogitsLoss(pos_weight=torch.tensor(1.0))),
+    ("cross_entropy: {weight: balanced, label_smoothing: 0.1}", CLASSES, HEAD,
+     nn.CrossEntropyLoss(torch.ones(3), label_smoothing=0.1)),
+    ("nll: {weight: [1, 2]}", PAIR, "[{linear: 4}, relu, linear, log_softmax]", nn.NLLLoss(torch.tensor([1.0, 2]))),
+    ("mse", NUMBERS, HEAD, nn.MSELoss()),
+    ("l1", NUMBERS, HEAD, nn.L1Loss()),
+    ("smooth_l1: 0.5", NUMBERS, HEAD, nn.SmoothL1Loss(beta=0.5)),
+    ("huber: 0.5", NUMBERS, HEAD, nn.HuberLoss(delta=0.5)),
+    ("poisson_nll: {full: true}", COUNTS, HEAD, nn.PoissonNLLLoss(full=True)),
+    ("soft_margin", PAIR, HEAD, nn.SoftMarginLoss()),
+    ("hinge_embedding: 0.5", PAIR, "[{linear: 4}, relu, linear, softplus]", nn.HingeEmbeddingLoss(0.5)),
+    ("multi_margin: {p: 2, margin: 0.5, weight: [1, 2, 3]}", CLASSES, HEAD,
+     nn.MultiMarginLoss(2, 0.5, torch.tensor([1.0, 2, 3]))),
+    ("multi_label_soft_margin", CLASSES, HEAD, nn.MultiLabelSoftMarginLoss()),
+    ("perceptron", PAIR, "[linear]", PerceptronLoss()),
+)  # fmt: skip
 OPTIMIZERS = (
-    "sgd: {lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 0.01}",
-    "adam: {lr: 0.01, betas: [0.8, 0.99], amsgrad: true}",
-    "adamw: {lr: 0.01, weight_decay: 0.1}",
-    "nadam: {lr: 0.01, decoupled_weight_decay: true}",
-    "radam: {lr: 0.01, eps: 1e-6}",
-    "rmsprop: {lr: 0.01, alpha: 0.9, centered: true}",
-    "adagrad: {lr: 0.05, lr_decay: 0.1}",
-    "adadelta: {lr: 0.5, rho: 0.8}",
-    "adamax: {lr: 0.01, weight_decay: 0.1}",
-    "asgd: {lr: 0.05, t0: 1}",
-    "rprop: {lr: 0.01, etas: [0.4, 1.3]}",
-    "adafactor: {lr: 0.05, d: 2}",
-    "muon: {lr: 0.01, ns_steps: 3, adamw_lr: 0.01}",
-    "lbfgs: {lr: 0.5, max_iter: 4, line_search_fn: strong_wolfe}",
+    "sgd: {lr: 0.05, momentum: 0.9, dampening: 0.1, weight_decay: 0.01}",
+    "sgd: {lr: 0.05, momentum: 0.9, nesterov: true}",
+    "adam: {lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weight_decay: 0.01, amsgrad: true}",
+    "adamw: {lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weight_decay: 0.1, amsgrad: true}",
+    (
+        "nadam: {lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weight_decay: 0.1, momentum_decay: 0.01,"
+        " decoupled_weight_decay: true}"
+    ),
+    "radam: {lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weight_decay: 0.1, decoupled_weight_decay: true}",
+    "rmsprop: {lr: 0.02, alpha: 0.9, eps: 1e-6, weight_decay: 0.1, momentum: 0.5, centered: true}",
+    "adagrad: {lr: 0.05, lr_decay: 0.1, weight_decay: 0.1, initial_accumulator_value: 0.1, eps: 1e-6}",
+    "adadelta: {lr: 0.5, rho: 0.8, eps: 1e-5, weight_decay: 0.1}",
+    "adamax: {lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weight_decay: 0.1}",
+    "asgd: {lr: 0.05, lambd: 0.001, alpha: 0.5, t0: 1, weight_decay: 0.1}",
+    "rprop: {lr: 0.02, etas: [0.4, 1.3], step_sizes: [1e-5, 10]}",
+    "adafactor: {lr: 0.05, beta2_decay: -0.7, d: 2, weight_decay: 0.1}",
+    (
+        "muon: {lr: 0.01, weight_decay: 0.2, momentum: 0.9, nesterov: false, eps: 1e-6, ns_steps: 3,"
+        " adjust_lr_fn: match_rms_adamw, adamw_lr: 0.01}"
+    ),
+    (
+        "lbfgs: {lr: 0.5, max_iter: 4, max_eval: 6, tolerance_grad: 1e-6, tolerance_change: 1e-8, history_size: 5,"
+        " line_search_fn: strong_wolfe}"
+    ),
 )
 SCHEDULERS = (
-    "constant: {factor: 0.5, total_iters: 1}",
-    "linear: {start_factor: 0.5}",
-    "step: 1",
-    "multi_step: [1, 2]",
-    "exponential: 0.5",
-    "cosine_annealing: {eta_min: 0.001}",
-    "cosine_annealing_warm_restarts: {T_0: 2, T_mult: 2, interval: step}",
-    "one_cycle: 0.1",
-    "polynomial: {power: 2}",
-    "reduce_on_plateau: {patience: 0, factor: 0.5, monitor: validation.loss}",
-    "warmup: {total_iters: 1, start_factor: 0.1, then: cosine_annealing}",
+    "constant: {factor: 0.5, total_iters: 1, interval: step}",
+    "linear: {start_factor: 0.5, end_factor: 0.9, total_iters: 3, interval: step}",
+    "step: {step_size: 1, gamma: 0.5, interval: step}",
+    "multi_step: {milestones: [1, 2], gamma: 0.5, interval: step}",
+    "exponential: {gamma: 0.5, interval: step}",
+    "cosine_annealing: {T_max: 3, eta_min: 0.001, interval: step}",
+    "cosine_annealing_warm_restarts: {T_0: 2, T_mult: 2, eta_min: 0.001, interval: step}",
+    (
+        "one_cycle: {max_lr: 0.1, total_steps: 2, pct_start: 0.4, anneal_strategy: linear, cycle_momentum: false,"
+        " base_momentum: 0.8, max_momentum: 0.9, div_factor: 10, final_div_factor: 100, interval: epoch,"
+        " three_phase: true}"
+    ),
+    "polynomial: {total_iters: 3, power: 2, interval: step}",
+    (
+        "reduce_on_plateau: {monitor: validation.accuracy, factor: 0.5, patience: 0, threshold: 0.1,"
+        " threshold_mode: abs, cooldown: 1, min_lr: 0.001, eps: 1e-7}"
+    ),
+    "warmup: {total_iters: 1, start_factor: 0.1, interval: step, then: cosine_annealing}",
 )
+KEPT = {"reduce_on_plateau": {"interval"}}
+"""Arguments with a single value."""
 NETWORK = "layers: [{linear: 6}, relu, {linear: 6}, relu, linear]\n"
 DEFAULTS = {"loss": "loss: cross_entropy\n", "optimizer": "optimizer: {sgd: 0.05}\n"}
 
@@ -140,20 +168,20 @@ def name_of(text: str) -> str:
 
 
 def row(kind: str, text: str, spec: str, expected: Any = None) -> Any:
-    return pytest.param(kind, name_of(text), spec, expected, id=f"{kind}-{name_of(text)}")
+    return pytest.param(kind, name_of(text), spec, expected, id=f"{kind}-{text}")
 
 
-def layer_row(text: str, kind: type[nn.Module] | None) -> Any:
-    return row("layer", text, spec_of(layers=f"layers: [{{linear: 4}}, {flow(text)}, linear]\n"), kind)
+def layer_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
+    return row("layer", text, spec_of(layers=f"layers: [{{linear: 4}}, {flow(text)}, linear]\n"), modules)
 
 
-def init_row(text: str) -> Any:
-    layers = f"layers: [{{linear: {{out_features: 6, init: {flow(text)}}}}}, tanh, linear]\n"
-    return row("initialiser", text, spec_of(layers=layers))
+def init_row(text: str, argument: str = "init") -> Any:
+    layers = f"layers: [{{linear: {{out_features: 6, {argument}: {flow(text)}}}}}, tanh, linear]\n"
+    return row("initialiser" if argument == "init" else "bias initialiser", text, spec_of(layers=layers))
 
 
-def loss_row(text: str, data: str, layers: str) -> Any:
-    return row("loss", text, spec_of(dataset=data, layers=f"layers: {layers}\n", loss=f"loss: {flow(text)}\n"))
+def loss_row(text: str, data: str, layers: str, module: nn.Module) -> Any:
+    return row("loss", text, spec_of(dataset=data, layers=f"layers: {layers}\n", loss=f"loss: {flow(text)}\n"), module)
 
 
 def metric_row(metric: Metric) -> Any:
@@ -162,8 +190,9 @@ def metric_row(metric: Metric) -> Any:
 
 
 ROWS = (
-    *(layer_row(text, kind) for text, kind in LAYERS),
+    *(layer_row(*parts) for parts in LAYERS),
     *(init_row(text) for text in INITS),
+    *(init_row(text, "bias_init") for text in INITS if name_of(text) in {init.name for init in VECTOR_INITS}),
     *(loss_row(*parts) for parts in LOSSES),
     *(row("optimizer", text, spec_of(optimizer=f"optimizer: {flow(text)}\n")) for text in OPTIMIZERS),
     *(row("scheduler", text, spec_of(scheduler=f"scheduler: {flow(text)}\n")) for text in SCHEDULERS),
@@ -175,47 +204,76 @@ ROWS = (
 def test_a_component_from_text_to_trained_network_and_back(kind: str, name: str, text: str, expected: Any) -> None:
     spec = ffspec.load(text)
     assert ffspec.load(ffspec.dump(spec)) == spec
+    assert ffspec.load(dump(spec, full=True)) == spec
     assert ffspec.check(spec) == ()
     planned, model = ffspec.plan(spec), ffspec.build(spec)
     assert type(model) is nn.Sequential
     assert planned.parameters == sum(parameter.numel() for parameter in model.parameters())
-    if kind == "layer" and expected is not None:
-        assert type(model[1]) is expected
     result = ffspec.run(spec)
     assert len(result.history) == 2
-    changed = any(not torch.equal(a, b) for a, b in zip(model.parameters(), result.model.parameters(), strict=True))
-    assert changed
-    if kind == "metric":
-        assert name in result.after["train"]
-    assert all(measures["loss"] == measures["loss"] for measures in result.after.values())
+    assert any(not torch.equal(a, b) for a, b in zip(model.parameters(), result.model.parameters(), strict=True))
+    for evaluation in (result.before, result.after):
+        assert list(evaluation) == list(result.data.splits)
+        assert all(isfinite(measure) for measures in evaluation.values() for measure in measures.values())
+    match kind:
+        case "layer":
+            assert [described(module) for module in [*model][1:-1]] == [described(module) for module in expected]
+        case "loss":
+            y = torch.from_numpy(result.data.splits["train"].y)
+            counts: Any = [] if result.data.classes is None else y.bincount()
+            assert described(build_loss(planned.loss, counts=[*map(int, counts)])) == described(expected)
+        case "optimizer":
+            assert_constructed(build_optimizers(spec.optimizer, model), spec.optimizer)
+        case "metric":
+            assert name in result.after["train"]
 
 
-def rows_of(kind: str) -> list[str]:
-    return [parameters.values[1] for parameters in ROWS if parameters.values[0] == kind]
+def described(module: nn.Module) -> tuple[Any, ...]:
+    """Return all a module was constructed with: its class, its settings, its parameters' shapes, its buffers."""
+    settings = {key: value for key, value in vars(module).items() if not key.startswith("_") and key != "training"}
+    shapes = {key: tuple(parameter.shape) for key, parameter in module.named_parameters(recurse=False)}
+    buffers = {key: buffer.tolist() for key, buffer in module.named_buffers(recurse=False)}
+    return type(module), settings, shapes, buffers, [described(child) for child in module.children()]
+
+
+def assert_constructed(made: tuple[torch.optim.Optimizer, ...], component: Component) -> None:
+    first, last = made[0], made[-1]
+    assert type(first).__name__.lower() == component.name
+    for name in type(component).model_fields:
+        value = last.defaults["lr"] if name == "adamw_lr" else first.defaults[name]
+        assert value == getattr(component, name), name
+
+
+def component(kind: str, text: str) -> Component:
+    """Return the component a row is about."""
+    spec: Any = ffspec.load(text)
+    places = {"layer": lambda: spec.layers[1], "initialiser": lambda: spec.layers[0].init}
+    places["bias initialiser"] = lambda: spec.layers[0].bias_init
+    found = places[kind]() if kind in places else getattr(spec, kind)
+    assert isinstance(found, Component)
+    return found
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)
-def test_every_component_has_a_row(family: Family) -> None:
-    assert sorted(rows_of(family.kind)) == sorted(family.names)
+def test_every_component_has_a_row_and_every_argument_another_value_than_its_default(family: Family) -> None:
+    given: dict[str, set[str]] = {}
+    for kind, name, text, _ in (parameters.values for parameters in ROWS):
+        if kind == family.kind:
+            found = component(str(kind), str(text))
+            fields = type(found).model_fields.items()
+            changed = {key for key, field in fields if field.is_required() or getattr(found, key) != field.default}
+            given[str(name)] = given.get(str(name), set()) | changed | KEPT.get(str(name), set())
+    assert given == {member.name: set(member.model_fields) for member in family.members}
 
 
 def test_every_metric_has_a_row() -> None:
-    assert rows_of("metric") == [metric.name for metric in METRICS]
+    assert [row.values[1] for row in ROWS if row.values[0] == "metric"] == [metric.name for metric in METRICS]
 
 
 @pytest.mark.parametrize("name", [init.name for init in VECTOR_INITS])
-def test_an_initialiser_of_a_bias(name: str) -> None:
+def test_an_initialiser_of_a_bias_leaves_the_weight_alone(name: str) -> None:
     text = next(text for text in INITS if name_of(text) == name)
-    spec = ffspec.load(
-        spec_of(layers=f"layers: [{{linear: {{out_features: 6, bias_init: {flow(text)}}}}}, relu, linear]\n")
-    )
-    plain = ffspec.load(spec_of(layers="layers: [{linear: 6}, relu, linear]\n"))
-    drawn, default = ffspec.build(spec), ffspec.build(plain)
+    drawn = ffspec.build(init_row(text, "bias_init").values[2])
+    default = ffspec.build(spec_of(layers="layers: [{linear: 6}, tanh, linear]\n"))
     assert not torch.equal(drawn[0].bias, default[0].bias)  # type: ignore[arg-type]
     assert torch.equal(drawn[0].weight, default[0].weight)  # type: ignore[arg-type]
-
-
-def test_losses_say_what_they_compare() -> None:
-    for member in next(family for family in FAMILIES if family.kind == "loss").members:
-        assert issubclass(member, Loss)
-        assert member.target in {"index", "probability", "sign", "value"}

@@ -1,7 +1,8 @@
 """First values of parameters, drawn portably: float64 uniforms, then arithmetic in float64, then one cast.
 
 torch.randn and Tensor.uniform_ differ in the last bit from one CPU kind to another; torch.rand in float64 does not.
-So every distribution here is made from it (the normal one by the inverse of its distribution function).
+So every distribution here is made from it (the normal one by the inverse of its distribution function). Only the last
+bits of an orthogonal matrix, before the cast, are those of the machine's LAPACK.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from ffspec.builder.normal import quantile
 from ffspec.spec import inits
 from ffspec.spec.kinds import Init
 
@@ -83,15 +85,14 @@ def _symmetric(like: Tensor, generator: torch.Generator) -> Tensor:
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
     # The middle of each of 2**53 cells, so that neither 0 nor 1 is met, where the inverse is infinite.
-    drawn: Tensor = torch.special.ndtri(_uniform(like, generator) * (1 - 2**-53) + 2**-54)
-    return drawn
+    return quantile(_uniform(like, generator) * (1 - 2**-53) + 2**-54)
 
 
 def _truncated(init: inits.TruncNormal, like: Tensor, generator: torch.Generator) -> Tensor:
     """Invert the distribution function between its values at a and b (as torch.nn.init.trunc_normal_ does)."""
     bounds = torch.tensor([init.a, init.b], dtype=torch.float64)
     low, high = torch.special.ndtr((bounds - init.mean) / init.std)
-    values: Tensor = torch.special.ndtri(_uniform(like, generator) * (high - low) + low) * init.std + init.mean
+    values = quantile(_uniform(like, generator) * (high - low) + low) * init.std + init.mean
     return values.clamp_(init.a, init.b)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft, target_kind
 from ffspec.rules.consistency import inconsistencies
+from ffspec.rules.obstacles import obstacles
 from ffspec.spec.facts import Facts
 
 if TYPE_CHECKING:
@@ -25,5 +26,6 @@ def examine(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Diagn
     """
     if facts is None:
         facts = parts["dataset"].facts(target_kind(parts)) if parts.get("dataset") else Facts()
-    _, problems = draft(parts, facts)
-    return (*problems, *inconsistencies(parts, facts))
+    made, problems = draft(parts, facts)
+    stopped = () if made is None or problems else obstacles(parts, made)
+    return (*problems, *stopped, *inconsistencies(parts, facts))

@@ -33,10 +33,10 @@ class Prediction:
 def read_classes(output_BC: Tensor, loss: Loss) -> Prediction:
     """Read class predictions off an output, as its loss takes it.
 
-    One column speaks of the second of two classes, several of a class each.
+    One column speaks of the second of two classes, unless the loss wants a score for each; several of a class each.
     """
     output = output_BC.detach().double()
-    if output.shape[1] > 1:
+    if output.shape[1] > 1 or loss.target == "index":
         probability = _distribution(output, loss)
         ranked = -output if loss.output == "distance" else output
         score = ranked if probability is None else probability
@@ -110,13 +110,17 @@ def _compute(metric: Metric, truth: Any, reading: Any, classes: int | None) -> f
     arguments = dict(metric.arguments)
     if classes is None:
         # The variance of a single row is no scale to measure by.
-        return (
-            None if metric.name in {"r2", "explained_variance"} and len(truth) < 2 else float(function(truth, reading))
-        )
+        if metric.name in {"r2", "explained_variance"} and len(truth) < 2:
+            return None
+        if metric.name == "max_error":  # scikit-learn's takes one column only
+            truth, reading = truth.ravel(), reading.ravel()
+        return float(function(truth, reading))
     if metric.reading == "score":
         return _ranked(metric, function, truth, reading, classes)
     if metric.reading == "probability":
         return _probable(metric, function, truth, reading, classes)
+    if metric.name in {"matthews_corrcoef", "cohen_kappa"} and len(set(truth.tolist())) < 2:
+        return None  # 0 / 0: one class cannot be agreed on better than by chance
     if "average" in arguments:
         arguments |= {"average": "binary"} if classes == 2 else {"labels": list(range(classes))}
     if metric.name == "balanced_accuracy":
@@ -137,8 +141,9 @@ def _probable(metric: Metric, function: Any, truth: Any, probability: Any, class
     if classes == 2 and metric.name == "brier":
         return float(function(truth, probability[:, 1], pos_label=1))
     if classes > 2:
-        # One against the rest gives columns that need not sum to one.
-        probability = probability / probability.sum(axis=1, keepdims=True).clip(min=1e-300)
+        # One against the rest gives columns that need not sum to one; if all are zero, each class is as likely.
+        probability = probability + 1e-300
+        probability = probability / probability.sum(axis=1, keepdims=True)
     return float(function(truth, probability, labels=list(range(classes))))
 
 

@@ -119,6 +119,7 @@ class Scheduler(Component):
 
 AnyLayer = Annotated[Layer | Block, Family("layer", "ffspec.spec.layers:LAYERS")]
 Initialiser = Annotated[Init, Family("initialiser", "ffspec.spec.inits:INITS")]
+BiasInitialiser = Annotated[Init, Family("bias initialiser", "ffspec.spec.inits:VECTOR_INITS")]
 AnyLoss = Annotated[Loss, Family("loss", "ffspec.spec.losses:LOSSES")]
 AnyOptimizer = Annotated[Optimizer, Family("optimizer", "ffspec.spec.optimizers:OPTIMIZERS")]
 AnyScheduler = Annotated[Scheduler, Family("scheduler", "ffspec.spec.schedulers:SCHEDULERS")]

@@ -1,12 +1,13 @@
 """The layers with parameters or state, and the two blocks."""
 
-from typing import ClassVar, final
+from typing import ClassVar, Self, final
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from ffspec.spec.activations import ACTIVATIONS
 from ffspec.spec.base import Several
-from ffspec.spec.kinds import AnyLayer, Block, Initialiser, Layer
+from ffspec.spec.kinds import AnyLayer, BiasInitialiser, Block, Initialiser, Layer
 from ffspec.spec.step import Call, Misfit, Shape, Step, fields_of, size, times
 
 WIDTH_LIMIT = 1_000_000
@@ -26,7 +27,13 @@ class Linear(Layer):
     )
     bias: bool = Field(True, description="Whether b is learnt.")
     init: Initialiser | None = Field(None, description="How W starts; PyTorch's default if left out.")
-    bias_init: Initialiser | None = Field(None, description="How b starts; PyTorch's default if left out.")
+    bias_init: BiasInitialiser | None = Field(None, description="How b starts; PyTorch's default if left out.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.bias_init is not None and not self.bias:
+            raise PydanticCustomError("inconsistent", "bias_init must not stand beside 'bias: false'")
+        return self
 
     def as_step(self, shape: Shape) -> Step:
         """Change the last axis to out_features; a multiply-add for each weight."""
