@@ -5,24 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 import ffspec
-from ffspec import document
 from ffspec.builder.network import build_network
 from ffspec.planner import plan, walk
 from ffspec.resolver import resolve
-from ffspec.schema import FAMILIES
 from ffspec.spec.activations import ACTIVATIONS
-from ffspec.spec.base import Family, to_plain
 from ffspec.spec.root import Spec
 from ffspec.spec.step import Step
 from ffspec.writer import dump
-from tests.laws.specs import components, whole
 
 PLAIN = tuple(
     layer.name
@@ -104,24 +99,6 @@ def test_the_plan_is_what_torch_builds(spec: Spec) -> None:
 def test_text_and_spec_are_one(spec: Spec) -> None:
     assert ffspec.load(dump(spec)) == spec
     assert ffspec.load(dump(spec, full=True)) == spec
-
-
-@given(spec=whole())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-def test_text_and_spec_are_one_whatever_the_components(spec: Spec) -> None:
-    for full in (False, True):
-        read = document.parse(dump(spec, full=full))
-        assert read.diagnostics == ()
-        assert read.spec == spec
-
-
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)
-@given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
-def test_a_component_reads_back_from_its_notation(family: Family, data: st.DataObject) -> None:
-    component = data.draw(components(family))
-    assert family.parse(to_plain(component)) == component
-    assert family.parse(to_plain(component, full=True)) == component
 
 
 @given(spec=specs())
