@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ffspec.scalars import resolve
 from ffspec.spec.base import to_plain
 
 if TYPE_CHECKING:
     from ffspec.spec.root import Spec
 
 LINE_WIDTH = 100
+BREAKS = frozenset("\x85\u2028\u2029")
+"""Line breaks in YAML 1.1 only: PyYAML would fold a text at them, so they are written as escapes."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -29,10 +31,15 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
-# PyYAML follows YAML 1.1 and would write the text 1e-3 without quotes; a reader of YAML 1.2 takes that for a number.
-_Dumper.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$"), list("-+.0123456789")
-)
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Quote what a reader of YAML 1.2 would take for something else; PyYAML itself looks after YAML 1.1."""
+    style = None if resolve(text) == text else "'"
+    if not BREAKS.isdisjoint(text):
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(tuple, lambda dumper, value: dumper.represent_list(value))
 
 

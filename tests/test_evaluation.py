@@ -125,3 +125,23 @@ def test_many_rows_are_evaluated_in_parts(monkeypatch: pytest.MonkeyPatch) -> No
     whole = forward(network, x, JUDGE)
     monkeypatch.setattr("ffspec.runner.evaluation.ROWS_AT_ONCE", 64)
     torch.testing.assert_close(forward(network, x, JUDGE), whole, rtol=1e-4, atol=1e-6)
+
+
+class Hidden(Counting):
+    """Changes a buffer that no state_dict shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()), persistent=False)
+
+
+def test_a_buffer_that_is_not_saved_is_watched_too() -> None:
+    with pytest.raises(EvaluationError, match="evaluating changed the network's parameters or buffers"):
+        check(nn.Sequential(Hidden(), nn.Linear(4, 1)), batch(), JUDGE)
+
+
+def test_a_loss_that_is_not_finite_is_refused() -> None:
+    network = nn.Sequential(nn.Linear(4, 1))
+    nn.init.constant_(network[0].weight, 1e30)  # type: ignore[arg-type]
+    with pytest.raises(DivergedError, match="the loss on the test split is inf"):
+        check(network, batch(), JUDGE)

@@ -137,6 +137,15 @@ def test_orthogonality(shape: tuple[int, int]) -> None:
     torch.testing.assert_close(small @ small.T, 4 * torch.eye(min(shape), dtype=torch.float64))
 
 
+def test_rotations_and_reflections_are_equally_likely() -> None:
+    signs = []
+    for seed in range(40):
+        weight = torch.empty(2, 2, dtype=torch.float64)
+        initialise.apply(inits.Orthogonal(), weight, generator(seed))
+        signs.append(float(torch.linalg.det(weight)) > 0)
+    assert 8 < sum(signs) < 32
+
+
 @pytest.mark.parametrize(("sparsity", "zeros"), [(0.0, 0), (0.1, 1), (0.25, 3), (0.35, 4), (1.0, 10)])
 def test_sparsity_of_every_column(sparsity: float, zeros: int) -> None:
     weight = drawn(inits.Sparse(sparsity=sparsity), (10, 50))

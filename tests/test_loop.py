@@ -165,12 +165,6 @@ def sgd(parameters: list[nn.Parameter]) -> optim.Optimizer:
     return optim.SGD(parameters, lr=0.1, momentum=0.9, fused=True)
 
 
-def warmed(optimizer: optim.Optimizer) -> Any:
-    rise = lr_scheduler.LinearLR(optimizer, 0.1, 1.0, 2)
-    cosine = lr_scheduler.CosineAnnealingLR(optimizer, 4)
-    return lr_scheduler.SequentialLR(optimizer, [rise, cosine], [2])
-
-
 SCHEDULES: dict[str, tuple[str, dict[str, Any]]] = {
     "constant": ("{constant: {total_iters: 2}}", {"per_epoch": lambda o: lr_scheduler.ConstantLR(o, 1 / 3, 2)}),
     "linear": ("linear", {"per_epoch": lambda o: lr_scheduler.LinearLR(o, 1 / 3, 1.0, 6)}),
@@ -202,52 +196,6 @@ def test_a_schedule_is_torchs(name: str) -> None:
     result = ffspec.run(text)
     assert len({row["lr"] for row in result.history}) > 1
     assert_same(result, reference(text, sgd, size=13, epochs=6, **parts))
-
-
-def rates(scheduler: str, epochs: int = 6) -> list[float]:
-    """Return the learning rate at the start of every epoch of four steps, from 0.1 on."""
-    result = ffspec.run(spec_of("{sgd: 0.1}", f"epochs: {epochs}, batch_size: 13", scheduler))
-    return [float(row["lr"]) for row in result.history]
-
-
-def test_a_warm_up_rises_to_the_learning_rate_itself_and_gives_way() -> None:
-    optimizer = sgd([nn.Parameter(torch.zeros(1))])
-    schedule = warmed(optimizer)
-    expected = []
-    for _ in range(6):
-        expected.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    found = rates("{warmup: {total_iters: 2, start_factor: 0.1, then: cosine_annealing}}")
-    assert found == pytest.approx(expected)
-    assert found[2] == 0.1
-
-
-def test_a_warm_up_alone_ends_at_the_learning_rate_itself() -> None:
-    assert rates("{warmup: {total_iters: 3}}")[3:] == [0.1, 0.1, 0.1]
-    assert rates("{warmup: {total_iters: 7, interval: step}}")[2:] == [0.1, 0.1, 0.1, 0.1]
-
-
-def test_an_epoch_in_which_a_schedule_begins_is_not_one_of_its_own() -> None:
-    halves = pytest.approx([0.1, 0.05, 0.025, 0.0125])
-    assert rates("{warmup: {total_iters: 2, then: {exponential: 0.5}}}")[2:] == halves
-    assert rates("{warmup: {total_iters: 8, interval: step, then: {exponential: 0.5}}}")[2:] == halves
-    assert rates("{warmup: {total_iters: 6, interval: step, then: {exponential: 0.5}}}")[2:] == halves
-
-
-def test_one_cycle_holds_what_it_has_reached() -> None:
-    short = "{one_cycle: {max_lr: 0.3, total_steps: 8, anneal_strategy: linear}}"
-    last = 0.3 / 25 / 1e4
-    assert rates(short)[2:] == pytest.approx([last] * 4)
-    assert rates("{one_cycle: {max_lr: 0.3, pct_start: 1.0}}")[0] == pytest.approx(0.3 / 25)
-    assert rates("{one_cycle: {max_lr: 0.3, total_steps: 10, pct_start: 0.1}}")[0] == pytest.approx(0.3 / 25)
-
-
-def test_a_plateau_behind_a_warm_up_is_looked_for_in_its_own_measure() -> None:
-    plateau = "{reduce_on_plateau: {monitor: validation.accuracy, patience: 0, threshold: 0.9, factor: 0.5}}"
-    # Accuracy never rises by nine tenths, so every epoch but the first under the schedule halves the rate.
-    found = rates(f"{{warmup: {{total_iters: 2, then: {plateau}}}}}", epochs=7)
-    assert found[2:] == pytest.approx([0.1, 0.1, 0.05, 0.025, 0.0125])
 
 
 TRAININGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -313,6 +261,11 @@ def test_early_stopping_by_a_measure_that_is_undefined_stops() -> None:
     stopping = "early_stopping: {monitor: validation.roc_auc, patience: 1}"
     text = spec_of("{adam: 0.01}", f"epochs: 50, batch_size: 16, {stopping}").replace("validation: 20", "validation: 1")
     assert len(ffspec.run(text).history) == 2
+
+
+def test_an_rms_norm_in_bf16_is_no_reason_to_warn() -> None:
+    text = spec_of("{adam: 0.01}", "epochs: 1, precision: bf16").replace("tanh", "rms_norm")
+    assert len(ffspec.run(text).history) == 1
 
 
 def test_precision() -> None:

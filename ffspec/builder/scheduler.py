@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch.optim import lr_scheduler
+from torch.optim import RMSprop, lr_scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,10 +71,17 @@ class Schedule:
         arguments = dict(phase.call.arguments)
         if kind is lr_scheduler.ReduceLROnPlateau:
             arguments["mode"] = "max" if self._maximize else "min"
-        if kind is lr_scheduler.OneCycleLR and not {"momentum", "betas"} & optimizer.defaults.keys():
+        if kind is lr_scheduler.OneCycleLR and not _has_momentum(optimizer):
             arguments["cycle_momentum"] = False
         if kind is lr_scheduler.OneCycleLR and arguments["pct_start"] * arguments["total_steps"] == 1:
             # A rise of exactly one step: OneCycleLR would divide by its length, zero.
             arguments["pct_start"] *= 1 + 1e-9
         scheduler: lr_scheduler.LRScheduler = kind(optimizer, **arguments)
         return scheduler
+
+
+def _has_momentum(optimizer: Optimizer) -> bool:
+    """Return whether there is a momentum to change; RMSprop keeps none that was zero at its first step."""
+    if isinstance(optimizer, RMSprop):
+        return bool(optimizer.defaults["momentum"])
+    return not {"momentum", "betas"}.isdisjoint(optimizer.defaults)

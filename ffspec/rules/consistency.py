@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ffspec.spec.facts import Facts
+    from ffspec.spec.kinds import Scheduler
 
 
 def inconsistencies(parts: Mapping[str, Any], facts: Facts) -> Iterator[Diagnostic]:
@@ -33,9 +34,18 @@ def inconsistencies(parts: Mapping[str, Any], facts: Facts) -> Iterator[Diagnost
             yield from _measure_problems(name, facts, ("checks", name), at_key=True)
     if training is not None and training.early_stopping is not None:
         yield from _monitor_problems(training.early_stopping.monitor, facts, ("training", "early_stopping"))
-    monitor = getattr(scheduler, "monitor", None)
+    if scheduler is not None:
+        yield from _schedule_problems(scheduler, facts, ("scheduler",))
+
+
+def _schedule_problems(scheduler: Scheduler, facts: Facts, path: Path) -> Iterator[Diagnostic]:
+    """Check what a schedule watches, or the one behind a warm-up."""
+    here = (*path, scheduler.name)
+    monitor, then = getattr(scheduler, "monitor", None), getattr(scheduler, "then", None)
     if monitor is not None:
-        yield from _monitor_problems(monitor, facts, ("scheduler", "reduce_on_plateau"))
+        yield from _monitor_problems(monitor, facts, here)
+    if then is not None:
+        yield from _schedule_problems(then, facts, (*here, "then"))
 
 
 def _monitor_problems(measure: str, facts: Facts, path: Path) -> Iterator[Diagnostic]:
@@ -77,6 +87,8 @@ def _measure_problems(measure: str, facts: Facts, path: Path, *, at_key: bool = 
 def _near(split: str, name: str, splits: Sequence[str], facts: Facts) -> str | None:
     """Return the measure that was probably meant: one that fits the target and begins so, or is near."""
     fitting = ["loss", *(metric.name for metric in METRICS if facts.target in {None, metric.target})]
+    if not name and split in fitting:
+        return f"{splits[-1]}.{split}"
     place = split if split in splits else suggest(split, splits)
     begun = [one for one in fitting if name and one.startswith(name)]
     meant = begun[0] if begun else suggest(name, fitting)

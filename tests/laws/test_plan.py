@@ -38,6 +38,7 @@ def keepers() -> st.SearchStrategy[Any]:
         st.sampled_from(PLAIN),
         st.sampled_from(["batch_norm", "layer_norm", "rms_norm", "dropout", "alpha_dropout", "flatten"]),
         st.booleans().map(lambda learnt: {"batch_norm": {"affine": learnt}}),
+        st.just("prelu"),
         st.booleans().map(lambda learnt: {"layer_norm": {"bias": learnt}}),
         st.booleans().map(lambda learnt: {"rms_norm": {"elementwise_affine": learnt}}),
     )
@@ -45,15 +46,19 @@ def keepers() -> st.SearchStrategy[Any]:
 
 def stacks() -> st.SearchStrategy[Any]:
     """Generate layers, some of them inside blocks."""
-    leaves = st.one_of(linears(), keepers())
-    repeats = st.tuples(st.integers(1, 4), st.lists(leaves, min_size=1, max_size=3))
-    residuals = st.lists(keepers(), min_size=1, max_size=3)
-    layer = st.one_of(
-        leaves,
-        repeats.map(lambda made: {"repeat": {"times": made[0], "layers": tuple(made[1])}}),
-        residuals.map(lambda made: {"residual": tuple(made)}),
-    )
+    kept = st.recursive(keepers(), lambda inner: repeats(inner) | residuals(inner), max_leaves=4)
+    gates = WIDTHS.map(lambda width: {"repeat": {"times": 2, "layers": ({"linear": 2 * width}, "glu")}})
+    layer = st.recursive(st.one_of(linears(), keepers(), residuals(kept), gates), repeats, max_leaves=4)
     return st.lists(layer, max_size=6)
+
+
+def repeats(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    made = st.tuples(st.integers(1, 3), st.lists(inner, min_size=1, max_size=3))
+    return made.map(lambda made: {"repeat": {"times": made[0], "layers": tuple(made[1])}})
+
+
+def residuals(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, min_size=1, max_size=3).map(lambda layers: {"residual": tuple(layers)})
 
 
 @st.composite
