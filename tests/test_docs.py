@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import ffspec
+from ffspec import document
 from ffspec.cli import _exit_code, command
 from tests import generate_docs
 
@@ -21,6 +22,10 @@ ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 SET_UP = ("python", ".venv/bin/", "pip ", "sudo ", "bash ", "git ", "ruff ", "pre-commit ")
 """What sets up an environment, and is run by CI in a fresh one."""
+
+REQUIRED = {"dataset": "arrays", "layers": "[linear]", "loss": "mse", "optimizer": "sgd"}
+"""The keys without which there is no spec, as short as can be."""
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,12 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     found = re.findall(r"^```([^\n]*)\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     return [Block(info.strip(), text) for info, text in found]
+
+
+def whole(fragment: str) -> str:
+    """Return a fragment of a spec with the keys it leaves out, so that it can be read as one."""
+    written = yaml.safe_load(fragment)
+    return fragment + "".join(f"{key}: {value}\n" for key, value in REQUIRED.items() if key not in written)
 
 
 def run_console(text: str) -> None:
@@ -65,7 +76,7 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytes
             elif block.info == "yaml":
                 assert ffspec.check(block.text) == ()
             elif block.info == "yaml fragment":
-                yaml.safe_load(block.text)
+                assert document.parse(whole(block.text)).diagnostics == ()
             else:
                 assert block.info == "text", block.info
 
@@ -79,6 +90,35 @@ def test_generated_tables_are_fresh(name: str) -> None:
 def test_the_readmes_spec_is_the_shipped_one() -> None:
     (shown,) = [block.text for block in blocks(ROOT / "README.md") if block.info == "yaml"]
     assert ffspec.load(shown) == ffspec.load(ROOT / "specs" / "feedforward.yaml")
+
+
+def test_a_fragment_with_a_fault_is_found() -> None:
+    (fault,) = document.parse(whole("scheduler: {warmup: {total_iter: 5}}\n")).diagnostics
+    assert fault.code == "FF012"
+
+
+def test_the_readmes_run_ends_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compares text to the letter, figures to three digits: another processor may round the last differently."""
+    (tmp_path / "specs").symlink_to(ROOT / "specs")
+    monkeypatch.chdir(tmp_path)
+    shown = next(block.text for block in blocks(ROOT / "README.md") if block.info == "text").splitlines()
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        run_console("ffspec run specs/feedforward.yaml")
+    found = printed.getvalue().splitlines()[-len(shown) :]
+    assert [NUMBER.sub("#", line).split() for line in found] == [NUMBER.sub("#", line).split() for line in shown]
+    figures = [[float(one) for one in NUMBER.findall("\n".join(lines))] for lines in (found, shown)]
+    assert figures[0] == pytest.approx(figures[1], rel=2e-3)
+
+
+def test_the_readmes_mistake_is_reported_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "specs" / "feedforward.yaml").read_text(encoding="utf-8")
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "feedforward.yaml").write_text(text.replace("- relu", "- rellu"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    shown = [block.text for block in blocks(ROOT / "README.md") if block.info == "text"][1]
+    with contextlib.redirect_stderr(io.StringIO()) as printed:
+        assert _exit_code(["check", "specs/feedforward.yaml"]) == 2
+    assert printed.getvalue() == shown
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -29,12 +29,28 @@ def test_a_spec_is_sound_and_keeps_its_meaning_when_dumped(name: str) -> None:
     assert spec.checks.improving or spec.checks.bounds
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_a_spec_runs_and_its_checks_hold(name: str) -> None:
+def skip_without_data(name: str) -> None:
     if name in NEEDED and not NEEDED[name].exists():
         pytest.skip(f"{NEEDED[name].name} is not there; the spec says how to fetch it")
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_spec_runs_and_its_checks_hold(name: str) -> None:
+    skip_without_data(name)
     result = ffspec.run(FOLDER / f"{name}.yaml")
     assert [item for item in result.expectations if not item.met] == []
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_resolved_spec_runs_to_the_same_bits_from_where_it_stands(name: str, tmp_path: Path) -> None:
+    skip_without_data(name)
+    first = ffspec.run(FOLDER / f"{name}.yaml", overrides=["training.epochs=2"], out=tmp_path / "a" / "runs")
+    assert first.directory is not None
+    second = ffspec.run(first.directory / "resolved.yaml", out=tmp_path / "b")
+    assert second.directory is not None
+    weights = [(result / "model.safetensors").read_bytes() for result in (first.directory, second.directory)]
+    assert weights[0] == weights[1]
+    assert first.history == second.history
 
 
 @pytest.mark.parametrize("name", ["penguins", "deep_mlp"])

@@ -80,7 +80,9 @@ class Trainer:
         """Take every step of one epoch and return the mean loss of its rows."""
         train = self.splits["train"]
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        total, rows = torch.zeros((), dtype=torch.float64, device=train.x.device), 0
+        # In float64, so that adding rounds nothing away; MPS has none.
+        wide = torch.float32 if train.x.device.type == "mps" else torch.float64
+        total, rows = torch.zeros((), dtype=wide, device=train.x.device), 0
         for x_BF, target in self._batches(train):
             # The product and the sum are float64, and nothing here waits for a value.
             total.add_(self._step(x_BF, target, parameters).detach(), alpha=len(x_BF))
