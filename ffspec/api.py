@@ -52,7 +52,7 @@ def dump(spec: Spec, path: str | Path | None = None) -> str:
 def check(source: Source, *, overrides: Sequence[str] = ()) -> tuple[Diagnostic, ...]:
     """Return everything that is wrong with a spec, in file order; nothing is raised for it."""
     if isinstance(source, Spec):
-        return examine(_parts(source))
+        return examine(dict(source))
     return diagnose(open_document(source, overrides))
 
 
@@ -180,14 +180,9 @@ def _request(spec: Spec, data: Any, out: str | Path | None = None, opened: Docum
         spec=spec,
         name=spec.name or (_stem(opened.source.name) if opened else "run"),
         text=opened.source.text if opened else dump(spec),
-        directory=spec.directory,
         arrays=data,
         out=None if out is None else Path(out),
     )
-
-
-def _parts(spec: Spec) -> dict[str, Any]:
-    return {name: getattr(spec, name) for name in type(spec).model_fields}
 
 
 def _stem(name: str) -> str:

@@ -83,6 +83,12 @@ class SpecError(FfspecError):
         return self.text or "\n".join(f"error[{item.code}]: {item.message}" for item in self.diagnostics)
 
 
+class UnavailableDeviceError(FfspecError):
+    """The device a spec asks for is not there."""
+
+    exit_code = 2
+
+
 class DivergedError(FfspecError):
     """Training produced a non-finite loss or weight."""
 

@@ -15,6 +15,7 @@ from ffspec.spec.metrics import find_metric
 from ffspec.spec.step import Call, Misfit, Shape, Step
 
 if TYPE_CHECKING:
+    from ffspec.spec.dataset import Dataset
     from ffspec.spec.kinds import Block, Loss
     from ffspec.spec.root import Spec
 
@@ -64,8 +65,7 @@ def plan(spec: Spec, facts: Facts | None = None) -> Plan:
     Raises:
         SpecError: A layer cannot take the shape it receives, or the output does not fit the target.
     """
-    parts = {name: getattr(spec, name) for name in type(spec).model_fields}
-    made, problems = draft(parts, facts)
+    made, problems = draft(dict(spec), facts)
     if made is None or problems:
         raise SpecError(problems)
     return made
@@ -81,8 +81,7 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
     Returns:
         The plan, or None where a part it needs is missing; and what does not fit.
     """
-    if facts is None:
-        facts = parts["dataset"].facts(target_kind(parts)) if parts.get("dataset") else Facts()
+    facts = static_facts(parts) if facts is None else facts
     layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
     loss: Loss | None = parts.get("loss")
     fold = _Fold()
@@ -104,6 +103,12 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
         schedule=scheduler.phases(length) if scheduler else (),
         steps_per_epoch=per_epoch,
     ), tuple(problems)
+
+
+def static_facts(parts: Mapping[str, Any]) -> Facts:
+    """Return what follows of the data from the spec alone; nothing where the dataset is not valid."""
+    dataset: Dataset | None = parts.get("dataset")
+    return Facts() if dataset is None else dataset.facts(target_kind(parts))
 
 
 def target_kind(parts: Mapping[str, Any]) -> TargetKind | None:
@@ -272,7 +277,6 @@ def _output_problems(
         yield Diagnostic(code="FF024", message=message, path=("loss",), hint="mse, l1 and huber fit numbers")
         return
     needed, width = outputs_needed(loss, facts), output[-1]
-    hint = f"write {needed}, or leave it out: it is inferred"
     if needed is None or width is None or width == needed:
         return
     where: Path = ("layers", len(layers) - 1)

@@ -10,22 +10,11 @@ import pytest
 import ffspec.codes
 from ffspec import document
 from ffspec.codes import CODES, Code, explanation
+from tests.snippets import whole
 
 PACKAGE = Path(ffspec.codes.__file__).parent
 READER = ("source.py", "events.py", "syntax.py", "overrides.py", "document.py", "spec/faults.py")
 STRUCTURAL = tuple(code for code in CODES if code.code <= "FF016")
-REST = {
-    "dataset": "dataset: iris\n",
-    "layers": "layers: [{linear: 8}, relu, linear]\n",
-    "loss": "loss: cross_entropy\n",
-    "optimizer": "optimizer: adam\n",
-}
-
-
-def whole(part: str) -> str:
-    """Make a spec of a part: add the required keys it lacks."""
-    keys = {line.partition(":")[0] for line in part.splitlines()}
-    return part + "".join(text for key, text in REST.items() if key not in keys)
 
 
 def test_the_codes_of_the_reader_are_the_listed_ones() -> None:

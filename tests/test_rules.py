@@ -11,19 +11,7 @@ from ffspec import api, document
 from ffspec import rules as package
 from ffspec.codes import Code
 from ffspec.rules.codes import CODES
-
-REST = {
-    "dataset": "dataset: iris\n",
-    "layers": "layers: [{linear: 8}, relu, linear]\n",
-    "loss": "loss: cross_entropy\n",
-    "optimizer": "optimizer: adam\n",
-}
-
-
-def whole(part: str) -> str:
-    """Make a spec of a part: add the required keys it lacks."""
-    keys = {line.partition(":")[0] for line in part.splitlines()}
-    return part + "".join(text for key, text in REST.items() if key not in keys)
+from tests.snippets import whole
 
 
 def found(part: str) -> set[str]:

@@ -12,7 +12,7 @@ from ffspec.data.incoming import Rows, array_of, require_columns, take_apart
 from ffspec.data.loaded import Ints, Raw, RawTarget
 from ffspec.data.problems import counted, problem, quoted, some
 from ffspec.diagnostics import Path, SpecError
-from ffspec.spec.sources import SPLITS
+from ffspec.spec.facts import SPLITS
 from ffspec.spec.tables import Inline
 
 PATH = ("dataset",)

@@ -8,7 +8,8 @@ from ffspec.data.loaded import Ints
 from ffspec.data.problems import counted, problem
 from ffspec.data.targets import Target
 from ffspec.spec.dataset import Dataset, Split, misfit, sizes_of
-from ffspec.spec.sources import SPLITS, Label
+from ffspec.spec.facts import SPLITS
+from ffspec.spec.sources import Label
 
 
 def divide(dataset: Dataset, target: Target, fixed: dict[str, Ints], seed: int) -> dict[str, Ints]:

@@ -9,6 +9,7 @@ import numpy as np
 from ffspec.data.loaded import Floats, Ints, Raw, RawTarget
 from ffspec.seeds import derive
 from ffspec.spec.generators import Blobs, Circles, Generator, Moons, Spirals, Xor
+from ffspec.spec.step import given
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 INNER_RADIUS = 0.1
@@ -40,8 +41,7 @@ def _draw(source: Generator, state: int) -> tuple[Floats, Any]:
         return curves(source, state)
     from sklearn import datasets
 
-    fields = {name: getattr(source, name) for name in type(source).model_fields}
-    arguments = {name: _argument(value) for name, value in fields.items() if value is not None}
+    arguments = {name: _argument(value) for name, value in given(source).items()}
     make = getattr(datasets, f"make_{source.name}")
     x, y = make(**{**arguments, "n_samples": source.rows, "random_state": state})
     return x, y

@@ -8,6 +8,7 @@ import numpy as np
 
 from ffspec.data.loaded import Raw, RawTarget
 from ffspec.spec import packaged as spec
+from ffspec.spec.step import fields_of
 
 Packaged: TypeAlias = spec.Iris | spec.Wine | spec.BreastCancer | spec.Digits | spec.Diabetes
 
@@ -16,8 +17,7 @@ def read_packaged(source: Packaged) -> Raw:
     """Read all rows of a packaged data set, in scikit-learn's order."""
     from sklearn import datasets
 
-    arguments = {name: getattr(source, name) for name in type(source).model_fields}
-    bunch = getattr(datasets, f"load_{source.name}")(**arguments)
+    bunch = getattr(datasets, f"load_{source.name}")(**fields_of(source))
     x = np.asarray(bunch.data, dtype=np.float64)
     names = tuple(str(name) for name in bunch.feature_names)
     known = source.known()

@@ -17,7 +17,7 @@ from ffspec.data.incoming import require_columns
 from ffspec.data.loaded import Ints, Raw, RawTarget
 from ffspec.data.problems import problem, quoted, some
 from ffspec.diagnostics import Path
-from ffspec.spec.sources import SPLITS
+from ffspec.spec.facts import SPLITS
 from ffspec.spec.tables import Csv, Table
 
 

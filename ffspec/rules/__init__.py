@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ffspec.planner import draft, target_kind
+from ffspec.planner import draft, static_facts
 from ffspec.rules.consistency import inconsistencies
 from ffspec.rules.obstacles import obstacles
-from ffspec.spec.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ffspec.diagnostics import Diagnostic
+    from ffspec.spec.facts import Facts
 
 __all__ = ["examine"]
 
@@ -24,8 +24,7 @@ def examine(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Diagn
         parts: The valid top-level values by key; an invalid layer is None.
         facts: The shape of the loaded data; what follows from the spec alone if left out.
     """
-    if facts is None:
-        facts = parts["dataset"].facts(target_kind(parts)) if parts.get("dataset") else Facts()
+    facts = static_facts(parts) if facts is None else facts
     made, problems = draft(parts, facts)
     stopped = () if made is None or problems else obstacles(parts, made)
     return (*problems, *stopped, *inconsistencies(parts, facts))

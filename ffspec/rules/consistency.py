@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Path
+from ffspec.spec.facts import SPLITS
 from ffspec.spec.metrics import METRICS, find_metric
-from ffspec.spec.training import SPLITS
 from ffspec.suggest import suggest
 
 if TYPE_CHECKING:

@@ -84,7 +84,7 @@ class Trainer:
         wide = torch.float32 if train.x.device.type == "mps" else torch.float64
         total, rows = torch.zeros((), dtype=wide, device=train.x.device), 0
         for x_BF, target in self._batches(train):
-            # The product and the sum are float64, and nothing here waits for a value.
+            # Nothing here waits for a value.
             total.add_(self._step(x_BF, target, parameters).detach(), alpha=len(x_BF))
             rows += len(x_BF)
         return float(total) / max(rows, 1)

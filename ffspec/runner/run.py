@@ -17,7 +17,7 @@ from ffspec.builder.optimizer import build_optimizers
 from ffspec.builder.scheduler import Schedule
 from ffspec.builder.streams import untouched
 from ffspec.data import load
-from ffspec.diagnostics import DivergedError, FfspecError, Severity, SpecError
+from ffspec.diagnostics import DivergedError, FfspecError, Severity, SpecError, UnavailableDeviceError
 from ffspec.planner import plan as make_plan
 from ffspec.planner import target_kind
 from ffspec.rules import examine
@@ -73,8 +73,6 @@ class Request:
     """The run's folder below `out`."""
     text: str
     """The spec as written."""
-    directory: Path
-    """Where the paths of the dataset begin."""
     arrays: Any = None
     out: Path | None = None
     """The folder the run directory is made in; None: no directory."""
@@ -114,9 +112,9 @@ def prepare(request: Request) -> tuple[Loaded, Plan]:
         SpecError: One of them does not fit.
     """
     spec = request.spec
-    parts = {name: getattr(spec, name) for name in type(spec).model_fields}
+    parts = dict(spec)
     loaded = load(
-        spec.dataset, seed=spec.seed, directory=request.directory, wants=target_kind(parts), arrays=request.arrays
+        spec.dataset, seed=spec.seed, directory=spec.directory, wants=target_kind(parts), arrays=request.arrays
     )
     faults = tuple(item for item in examine(parts, loaded.facts) if item.severity is Severity.ERROR)
     if faults:
@@ -211,7 +209,7 @@ def choose_device(name: str) -> torch.device:
     """Return the device a spec asks for; `auto` is a GPU where there is one.
 
     Raises:
-        FfspecError: The machine does not have it.
+        UnavailableDeviceError: The machine does not have it.
     """
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -219,12 +217,6 @@ def choose_device(name: str) -> torch.device:
     if not available[name]:
         raise UnavailableDeviceError(f"training.device is {name}, which this machine does not have; write device: auto")
     return torch.device(name)
-
-
-class UnavailableDeviceError(FfspecError):
-    """The device a spec asks for is not there."""
-
-    exit_code = 2
 
 
 @contextmanager

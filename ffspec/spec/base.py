@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, cast, get_args
+from typing import Annotated, Any, ClassVar, NoReturn, TypeAlias, TypeVar, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
@@ -168,14 +168,29 @@ def describe(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def refuse(message: str, *loc: str | int, value: Any = None) -> NoReturn:
+    """Report arguments that contradict each other, at the place `loc` below the node being validated.
+
+    Raises:
+        ValidationError: always.
+    """
+    error = PydanticCustomError("inconsistent", "{message}", {"message": message})
+    raise _failure("spec", [{"type": error, "loc": loc, "input": value}])
+
+
+def require(holds: object, message: str, *loc: str | int) -> None:
+    """Report `message` at `loc` unless it holds.
+
+    Raises:
+        ValidationError: it does not hold.
+    """
+    if not holds:
+        refuse(message, *loc)
+
+
 def ordered(low: float, high: float, names: str) -> None:
     """Refuse an empty interval."""
-    if low >= high:
-        raise PydanticCustomError(
-            "inconsistent",
-            "{names} must be an interval, found {low} and {high}",
-            {"names": names, "low": low, "high": high},
-        )
+    require(low < high, f"{names} must be an interval, found {low} and {high}")
 
 
 def to_plain(value: Any, *, full: bool = False) -> Plain:
@@ -233,13 +248,7 @@ def _spelled_out(member: type[Component], arguments: Any) -> Any:
 def _wrong_kind(error: str | PydanticCustomError) -> bool:
     """Whether an error says that another kind of value was expected altogether."""
     name = error if isinstance(error, str) else error.type
-    return name.endswith("_type") or name in {
-        "literal_error",
-        "component_form",
-        "unknown_component",
-        "either",
-        "int_from_float",
-    }
+    return name.endswith("_type") or name in _KIND_ERRORS
 
 
 def details_of(failure: ValidationError) -> list[InitErrorDetails]:

@@ -9,9 +9,9 @@ from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_va
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ffspec.spec import generators, packaged, tables
-from ffspec.spec.base import Component, Either, Family, Node, Plain, details_of
-from ffspec.spec.facts import Facts, TargetKind
-from ffspec.spec.sources import SPLITS, Count, Source, require
+from ffspec.spec.base import Component, Either, Family, Node, Plain, details_of, require
+from ffspec.spec.facts import SPLITS, Facts, TargetKind
+from ffspec.spec.sources import Count, Source
 from ffspec.suggest import suggest
 
 CELLS = 250_000_000

@@ -8,6 +8,9 @@ from typing import Literal, TypeAlias
 TargetKind: TypeAlias = Literal["classes", "values"]
 """Labels out of a finite set, or numbers."""
 
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+"""The parts rows are divided into, in their order."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:

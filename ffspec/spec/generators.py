@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from ffspec.spec.base import Either, Several
+from ffspec.spec.base import Either, Several, require
 from ffspec.spec.sources import (
     COLUMNS,
     NOISE,
@@ -16,7 +16,6 @@ from ffspec.spec.sources import (
     Samples,
     Source,
     State,
-    require,
     set_sizes,
     total,
 )

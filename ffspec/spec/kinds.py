@@ -112,7 +112,7 @@ class Scheduler(Component):
         arguments = {name: value for name, value in given(self).items() if name != "interval"}
         if self.length is not None:
             arguments.setdefault(self.length, total.of(self.interval))
-        # OneCycleLR refuses to go on behind its end; the others hold what they have reached.
+        # OneCycleLR refuses to go on behind its end; the others have none, or go on as PyTorch has them.
         length = arguments.get("total_steps")
         return (Phase(call=Call(f"lr_scheduler.{self.torch}", arguments), interval=self.interval, length=length),)
 

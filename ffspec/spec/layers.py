@@ -3,10 +3,9 @@
 from typing import ClassVar, Self, final
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from ffspec.spec.activations import ACTIVATIONS
-from ffspec.spec.base import Several
+from ffspec.spec.base import Several, require
 from ffspec.spec.kinds import AnyLayer, BiasInitialiser, Block, Initialiser, Layer
 from ffspec.spec.step import Call, Misfit, Shape, Step, fields_of, size, times
 
@@ -31,8 +30,7 @@ class Linear(Layer):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.bias_init is not None and not self.bias:
-            raise PydanticCustomError("inconsistent", "bias_init must not stand beside 'bias: false'")
+        require(self.bias or self.bias_init is None, "bias_init must not stand beside 'bias: false'")
         return self
 
     def as_step(self, shape: Shape) -> Step:

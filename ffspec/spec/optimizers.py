@@ -3,8 +3,8 @@
 from typing import Annotated, ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from ffspec.spec.base import require
 from ffspec.spec.kinds import Optimizer
 from ffspec.spec.step import Call, fields_of
 
@@ -34,8 +34,8 @@ class SGD(Optimizer):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.nesterov and (self.momentum <= 0 or self.dampening != 0):
-            raise PydanticCustomError("inconsistent", "nesterov needs a momentum above 0 and no dampening")
+        holds = not self.nesterov or (self.momentum > 0 and self.dampening == 0)
+        require(holds, "nesterov needs a momentum above 0 and no dampening")
         return self
 
 

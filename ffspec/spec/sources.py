@@ -3,15 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, TypeAlias, cast
+from typing import Annotated, TypeAlias, cast
 
-from pydantic import Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from ffspec.spec.base import Component, Either, Node, Several
-from ffspec.spec.facts import TargetKind
+from ffspec.spec.facts import SPLITS, TargetKind
 
-SPLITS = ("train", "validation", "test")
 """The names of the splits, in the order everything lists them."""
 
 ROWS = 10_000_000
@@ -102,23 +100,3 @@ def total(samples: int | Sizes) -> int:
 def set_sizes(samples: int | Sizes) -> dict[str, int] | None:
     """Return the size of each split if `n_samples` sets them."""
     return None if isinstance(samples, int) else samples.rows()
-
-
-def refuse(message: str, *loc: str | int, value: Any = None) -> NoReturn:
-    """Report arguments that contradict each other, at the place `loc` below the node being validated.
-
-    Raises:
-        ValidationError: always.
-    """
-    error = PydanticCustomError("inconsistent", "{message}", {"message": message})
-    raise ValidationError.from_exception_data("dataset", [{"type": error, "loc": loc, "input": value}])
-
-
-def require(holds: object, message: str, *loc: str | int) -> None:
-    """Report `message` at `loc` unless it holds.
-
-    Raises:
-        ValidationError: it does not hold.
-    """
-    if not holds:
-        refuse(message, *loc)

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias, final
 
 from pydantic import Field, model_validator
 
-from ffspec.spec.base import Either, Several
-from ffspec.spec.sources import Known, Label, Numbers, Source, refuse, require
+from ffspec.spec.base import Either, Several, refuse, require
+from ffspec.spec.sources import Known, Label, Numbers, Source
 
 Column: TypeAlias = Annotated[str, Field(max_length=1000)]
 """A column's name; empty where the file's header leaves it so, as a table written with its row numbers does."""

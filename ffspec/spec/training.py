@@ -1,14 +1,10 @@
 """How the network is trained, and what must hold afterwards."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from ffspec.spec.base import Either, Node, Several
-
-Split: TypeAlias = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+from ffspec.spec.base import Either, Node, Several, require
 
 Measure = Annotated[str, Field(description="A split and the loss or a metric on it, such as test.loss.")]
 
@@ -52,10 +48,9 @@ class Bound(Node):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.min is None and self.max is None:
-            raise PydanticCustomError("inconsistent", "must give min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise PydanticCustomError("inconsistent", "min must not be above max")
+        require(self.min is not None or self.max is not None, "must give min, max or both")
+        if self.min is not None and self.max is not None:
+            require(self.min <= self.max, "min must not be above max")
         return self
 
 
