@@ -44,9 +44,13 @@ def run(
     results: list[Result] = []
     for one in opened:
         reporter = None if quiet or form == "json" else Reporter()
-        result = api.run_document(one, seed=seed, out=Path(out), observer=reporter)
+        try:
+            result = api.run_document(one, seed=seed, out=Path(out), observer=reporter)
+        finally:
+            # A run that fails must leave the terminal as it was too: the bar hides the cursor.
+            if reporter is not None:
+                reporter.close()
         if reporter is not None:
-            reporter.close()
             click.echo(summary(result))
         elif not result.ok and form == "text":
             click.echo(f"{one.source.name}: " + summary(result), err=True)
