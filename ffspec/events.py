@@ -62,6 +62,11 @@ _FLOW_WORDS = re.compile(rf"{_FLOW_WORD}(?:\ ++(?!\#){_FLOW_WORD})*+")
 _SIMPLE_QUOTED = {"'": re.compile(r"'([^'\r\n\0]*+)'(?!')"), '"': re.compile(r'"([^"\\\r\n\0]*+)"')}
 _QUOTED = {"'": re.compile(r"'(?:[^'\0]|'')*+'"), '"': re.compile(r'"(?:[^"\\\0]|\\[^\0])*+"')}
 
+_SPACES = " \r\n"
+
+MAX_KEY = 1024
+"""The longest key that needs no question mark, in YAML 1.2 as in PyYAML."""
+
 
 class Refused(Exception):
     """A construct that ends the reading at once; `offset` is where it starts."""
@@ -153,8 +158,10 @@ class Events(Scanner, Parser):  # type: ignore[misc]
 
     def get_token(self) -> Any:
         """Take the next token; None behind the last one."""
-        if not self.check_token():
-            return None
+        return self._take() if self.check_token() else None
+
+    def _take(self) -> Any:
+        """Take the next token, which a look at it has made sure of."""
         self.tokens_taken += 1
         return self.tokens.pop(0)
 
@@ -162,7 +169,7 @@ class Events(Scanner, Parser):  # type: ignore[misc]
         """Parse the next node; most are scalars without anchor and tag."""
         if not self.check_token(ScalarToken):
             return super().parse_node(block, indentless_sequence)
-        token = self.get_token()
+        token = self._take()
         self.state = self.states.pop()
         implicit = (token.plain, not token.plain)
         return ScalarEvent(None, None, implicit, token.value, token.start_mark, token.end_mark, style=token.style)
@@ -176,17 +183,31 @@ class Events(Scanner, Parser):  # type: ignore[misc]
         if not self.possible_simple_keys:
             return False
         self.stale_possible_simple_keys()
-        return any(key.token_number == self.tokens_taken for key in self.possible_simple_keys.values())
+        return self.tokens_taken in [key.token_number for key in self.possible_simple_keys.values()]
+
+    def stale_possible_simple_keys(self) -> None:
+        """Give up keys that ended without a colon; mostly there is none."""
+        for key in self.possible_simple_keys.values():
+            if key.line != self.line or self.pointer - key.index > MAX_KEY:
+                super().stale_possible_simple_keys()
+                return
 
     def fetch_more_tokens(self) -> None:
-        """Fetch the next token; what begins with a letter or a digit is an unquoted scalar."""
+        """Fetch the next token; most are an unquoted scalar, which a letter or a digit begins, or a colon."""
         self.scan_to_next_token()
-        if self.buffer[self.pointer].isalnum():
+        character = self.buffer[self.pointer]
+        plain = character.isalnum()
+        if not plain and not (character == ":" and self.check_value()):
+            super().fetch_more_tokens()
+            return
+        if self.possible_simple_keys:
             self.stale_possible_simple_keys()
+        if self.indent > self.column:
             self.unwind_indent(self.column)
+        if plain:
             self.fetch_plain()
         else:
-            super().fetch_more_tokens()
+            self.fetch_value()
 
     def scan_to_next_token(self) -> None:
         """Skip spaces, comments and line breaks."""
@@ -204,17 +225,33 @@ class Events(Scanner, Parser):  # type: ignore[misc]
         start = end = self.pointer
         indent = self.indent + 1
         chunks: list[str] = []
-        spaces: list[str] = []
+        spaces: list[str] | None = []
         while match := words.match(self.buffer, self.pointer):
             self.allow_simple_key = False
-            chunks += spaces
+            chunks += spaces or ()
             chunks.append(match.group())
-            self.forward(match.end() - self.pointer)
-            end = self.pointer
+            # Words hold no line break, so there is none to count.
+            end = match.end()
+            self.column += end - self.pointer
+            self.pointer = end
+            if self.buffer[end] not in _SPACES:
+                break
             spaces = self.scan_plain_spaces(indent, start)
             if not spaces or self.peek() == "#" or (not self.flow_level and self.column < indent):
                 break
         return ScalarToken("".join(chunks), True, start, end)
+
+    def scan_plain_spaces(self, indent: int, start_mark: int) -> list[str] | None:
+        """Skip what follows a word: mostly one line break, with something other than a document's end behind it."""
+        start = self.pointer
+        if self.buffer[start] != "\n" or self.buffer[start + 1] in " \r\n-.":
+            spaces: list[str] | None = super().scan_plain_spaces(indent, start_mark)
+            return spaces
+        self.pointer = start + 1
+        self.line += 1
+        self.column = 0
+        self.allow_simple_key = True
+        return [" "]
 
     def scan_flow_scalar(self, style: str) -> Any:
         """Scan a quoted scalar; the usual one stands on one line and holds no escapes."""
