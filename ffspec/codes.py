@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ffspec.diagnostics import Severity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
@@ -17,6 +19,12 @@ class Code:
     right: str
     spec: bool = True
     """Whether `wrong` and `right` are parts of a spec, top-level keys with their values, or told in words."""
+    severity: Severity = Severity.ERROR
+    """How much it weighs as a rule; a single finding may weigh less."""
+    optional: bool = False
+    """Whether it may be let through, by --allow or a comment: there is a network that can be trained all the same."""
+    source: str = ""
+    """Where it is known from: papers, maintainers' words, measurements."""
 
 
 CODES: tuple[Code, ...] = (
@@ -148,13 +156,26 @@ CODES: tuple[Code, ...] = (
         wrong="layers:\n  - linear: 8\n    bias: false\n",
         right="layers:\n  - linear: {out_features: 8, bias: false}\n",
     ),
+    Code(
+        code="FF017",
+        title="an ignore comment that ignores nothing",
+        reason="'# ffspec: ignore[FF116] reason' lets what is found on its line through. Where nothing is found any more, "
+        "it hides the next fault; where its code is misspelt, or must not be ignored, it never did anything.",
+        wrong="loss: cross_entropy  # ffspec: ignore[FF101] deliberate\n",
+        right="loss: cross_entropy\n",
+        severity=Severity.WARNING,
+    ),
 )
 
 
 def explanation(code: Code) -> str:
     """Return the long form of a code: what it means, why, wrong and right."""
-    parts = [f"{code.code}: {code.title}", code.reason]
+    parts = [f"{code.code} ({code.severity.value}): {code.title}", code.reason]
     for word, example in (("Wrong", code.wrong), ("Right", code.right)):
         lines = example.splitlines() or ["(an empty file)"]
         parts.append("\n".join([f"{word}:", *(f"    {line}" for line in lines)]))
+    if code.source:
+        parts.append(f"Known from: {code.source}")
+    if code.optional:
+        parts.append(f"To let it through: --allow {code.code}, or '# ffspec: ignore[{code.code}] reason' on the line.")
     return "\n\n".join(parts)

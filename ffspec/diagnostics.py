@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where in the document, as keys and indices: `("layers", 2, "linear", "out_features")`."""
@@ -41,10 +41,33 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """The one change of a document that mends a fault, by path."""
+
+    action: Literal["remove", "replace", "rename", "insert", "set"]
+    """remove: take the item or key at `path` out. replace: put `value` there. rename: call the key at `path`, or the
+    component whose name stands alone there, `value`. insert: put `value` as a new item behind the item at `path`.
+    set: give the mapping or component at `path[:-1]` the key `path[-1]` with `value`."""
+    path: Path
+    value: Any = None
+    safe: bool = True
+    """Whether it surely says what was meant, and --fix may apply it; the others are proposals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """An edit as text: what stands at `span` is replaced by `text`."""
+
+    span: Span
+    text: str
+    safe: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One fault: what must hold, what was found, and what to write instead.
 
-    Whoever finds the fault knows its `path`; the document adds the `span`.
+    Whoever finds the fault knows its `path` and the `edit` that mends it; the document adds the `span` and the `patch`.
     """
 
     code: str
@@ -57,6 +80,8 @@ class Diagnostic:
     span: Span | None = None
     origin: str | None = None
     """The override the fault stands in, as it was written ("--set seed=x"); `span` counts within it."""
+    edit: Edit | None = None
+    patch: Patch | None = None
 
 
 class FfspecError(Exception):

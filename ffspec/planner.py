@@ -65,21 +65,37 @@ def plan(spec: Spec, facts: Facts | None = None) -> Plan:
     Raises:
         SpecError: A layer cannot take the shape it receives, or the output does not fit the target.
     """
-    made, problems = draft(dict(spec), facts)
-    if made is None or problems:
-        raise SpecError(problems)
-    return made
+    made = draft(dict(spec), facts)
+    if made.plan is None or made.problems:
+        raise SpecError(made.problems)
+    return made.plan
 
 
-def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What can be planned of a spec that need not be whole."""
+
+    parts: Mapping[str, Any]
+    """The valid top-level values by key."""
+    facts: Facts
+    steps: tuple[Step, ...]
+    """The steps of the layers; UNKNOWN stands for a layer that is not valid, or does not fit."""
+    problems: tuple[Diagnostic, ...]
+    """What does not fit."""
+    plan: Plan | None
+    """None where a part it needs is missing."""
+
+
+UNKNOWN = Call("unknown")
+"""Stands where a layer cannot be planned."""
+
+
+def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> Draft:
     """Plan what can be planned of a spec that need not be whole; see `plan`.
 
     Args:
         parts: The valid top-level values by key; an invalid layer is None.
         facts: As for `plan`.
-
-    Returns:
-        The plan, or None where a part it needs is missing; and what does not fit.
     """
     facts = static_facts(parts) if facts is None else facts
     layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
@@ -89,9 +105,15 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
     problems = list(fold.problems)
     if loss is not None and layers:
         problems += _output_problems(layers, loss, facts, output)
-    optimizer, training = parts.get("optimizer"), parts.get("training")
-    if loss is None or optimizer is None or training is None or None in layers or not steps:
-        return None, tuple(problems)
+    made = None if None in layers or not steps else _plan(parts, facts, steps)
+    return Draft(parts=parts, facts=facts, steps=steps, problems=tuple(problems), plan=made)
+
+
+def _plan(parts: Mapping[str, Any], facts: Facts, steps: tuple[Step, ...]) -> Plan | None:
+    """Return the plan of the steps, or None where a part it needs is missing."""
+    loss, optimizer, training = parts.get("loss"), parts.get("optimizer"), parts.get("training")
+    if loss is None or optimizer is None or training is None:
+        return None
     per_epoch = steps_in(facts.rows.get("train"), training.batch_size, drop_last=training.drop_last)
     length = Length(training.epochs, None if per_epoch is None else training.epochs * per_epoch)
     scheduler = parts.get("scheduler")
@@ -102,7 +124,7 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Plan | 
         optimizer=optimizer.call(),
         schedule=scheduler.phases(length) if scheduler else (),
         steps_per_epoch=per_epoch,
-    ), tuple(problems)
+    )
 
 
 def static_facts(parts: Mapping[str, Any]) -> Facts:
@@ -198,6 +220,7 @@ class _Fold:
                 self._report("FF020", f"a network may have at most {STEP_LIMIT:,} layers, repeats written out", here)
                 return tuple(steps), (None,)
             if layer is None:
+                steps.append(Step(call=UNKNOWN, input=shape, output=(None,), path=here))
                 shape = (None,)
             elif isinstance(layer, Repeat):
                 inside = (*here, layer.name, "layers")
@@ -225,7 +248,7 @@ class _Fold:
         except Misfit as misfit:
             path = (*here, layer.name, misfit.argument) if misfit.argument else here
             self._report(misfit.code, misfit.message, path, misfit.hint)
-            return Step(call=Call("nn.Identity"), input=shape, output=(None,), path=here), (None,)
+            return Step(call=UNKNOWN, input=shape, output=(None,), path=here), (None,)
         before, self._parameters = self._parameters, self._parameters + (step.parameters or 0)
         if before <= PARAMETER_LIMIT < self._parameters:
             self._report("FF020", f"a network may have at most {PARAMETER_LIMIT:,} parameters", here)

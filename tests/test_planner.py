@@ -27,7 +27,7 @@ def spec_of(*layers: Any, **parts: Any) -> Spec:
 def problems(*layers: Any, **parts: Any) -> list[Diagnostic]:
     """Return what the planner finds, four features and three classes coming in unless another dataset is named."""
     spec = spec_of(*layers, **parts)
-    return list(draft({name: getattr(spec, name) for name in Spec.model_fields})[1])
+    return list(draft({name: getattr(spec, name) for name in Spec.model_fields}).problems)
 
 
 def linear(index: int, argument: str = "out_features") -> tuple[str | int, ...]:
