@@ -218,7 +218,7 @@ class _Fold:
             self._count += 1
             if self._count > STEP_LIMIT:
                 self._report("FF020", f"a network may have at most {STEP_LIMIT:,} layers, repeats written out", here)
-                return tuple(steps), (None,)
+                return (*steps, Step(call=UNKNOWN, input=shape, output=(None,), path=here)), (None,)
             if layer is None:
                 steps.append(Step(call=UNKNOWN, input=shape, output=(None,), path=here))
                 shape = (None,)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from ffspec.diagnostics import Diagnostic, Path
+from ffspec.codes import Code
+from ffspec.diagnostics import Diagnostic, Edit, Path
+from ffspec.rules.rule import StaticRule
 from ffspec.spec.facts import SPLITS
 from ffspec.spec.metrics import METRICS, find_metric
 from ffspec.suggest import suggest
@@ -12,76 +14,144 @@ from ffspec.suggest import suggest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ffspec.planner import Draft
     from ffspec.spec.facts import Facts
-    from ffspec.spec.kinds import Scheduler
+
+KINDS = {"classes": "classes", "values": "numbers"}
 
 
-def inconsistencies(parts: Mapping[str, Any], facts: Facts) -> Iterator[Diagnostic]:
-    """Yield what does not fit together: measures of splits or metrics that do not exist, metrics of the other task.
+@final
+class Measures(StaticRule):
+    """FF025: what is checked or watched must be measured."""
 
-    Args:
-        parts: The valid top-level values of a spec by key.
-        facts: What is known of its data.
-    """
-    checks, training, scheduler = parts.get("checks"), parts.get("training"), parts.get("scheduler")
-    for index, name in enumerate(parts.get("metrics") or ()):
-        yield from _metric_problems(name, facts, ("metrics", index))
-    if checks is not None:
-        for index, name in enumerate(checks.improving):
-            path: Path = ("checks", "improves") if isinstance(checks.improves, str) else ("checks", "improves", index)
-            yield from _measure_problems(name, facts, path)
-        for name in checks.bounds:
-            yield from _measure_problems(name, facts, ("checks", name), at_key=True)
-    if training is not None and training.early_stopping is not None:
-        yield from _monitor_problems(training.early_stopping.monitor, facts, ("training", "early_stopping"))
-    if scheduler is not None:
-        yield from _schedule_problems(scheduler, facts, ("scheduler",))
+    about: ClassVar[Code] = Code(
+        code="FF025",
+        title="not a measure",
+        reason="A measure is a split of the dataset, a dot, and the loss or a metric: test.loss, validation.accuracy. "
+        "A check of something that is never measured would always pass, or always fail.",
+        wrong="checks: {improves: test.acuracy}\n",
+        right="checks: {improves: test.accuracy}\n",
+    )
 
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at every measure the spec names."""
+        watched = (named for named in _watched(draft.parts) if not _forbidden(named[0], draft.facts))
+        for measure, path, at_key in (*_checked(draft.parts), *watched):
+            yield from self._judge(measure, draft.facts, path, at_key=at_key)
 
-def _schedule_problems(scheduler: Scheduler, facts: Facts, path: Path) -> Iterator[Diagnostic]:
-    """Check what a schedule watches, or the one behind a warm-up."""
-    here = (*path, scheduler.name)
-    monitor, then = getattr(scheduler, "monitor", None), getattr(scheduler, "then", None)
-    if monitor is not None:
-        yield from _monitor_problems(monitor, facts, here)
-    if then is not None:
-        yield from _schedule_problems(then, facts, (*here, "then"))
-
-
-def _monitor_problems(measure: str, facts: Facts, path: Path) -> Iterator[Diagnostic]:
-    split = measure.partition(".")[0]
-    if split == "test":
-        yield Diagnostic(
-            code="FF026",
-            message=f"training must not watch the test split, found '{measure}'",
-            path=(*path, "monitor"),
-            hint="watch validation.loss: what chose the weights cannot judge them",
-        )
-    elif split == "validation" and facts.rows and "validation" not in facts.rows:
-        yield Diagnostic(
-            code="FF026",
-            message=f"'{measure}' needs a validation split, and the dataset has none",
-            path=(*path, "monitor"),
-            hint="write split: {validation: 0.1, test: 0.2} under dataset",
-        )
-    else:
-        yield from _measure_problems(measure, facts, (*path, "monitor"))
-
-
-def _measure_problems(measure: str, facts: Facts, path: Path, *, at_key: bool = False) -> Iterator[Diagnostic]:
-    """Check a measure: a split, a dot, and the loss or a metric."""
-    split, _, name = measure.partition(".")
-    names = ("loss", *(metric.name for metric in METRICS))
-    splits = tuple(facts.rows) or SPLITS
-    if split not in splits or name not in names:
+    def _judge(self, measure: str, facts: Facts, path: Path, *, at_key: bool) -> Iterator[Diagnostic]:
+        split, _, name = measure.partition(".")
+        splits = tuple(facts.rows) or SPLITS
+        if split in splits and name in {"loss", *(metric.name for metric in METRICS)}:
+            return
         message = f"must be a split and a measure, such as test.loss, found '{measure}'"
         if split in SPLITS and split not in splits:
             message = f"the dataset has no {split} split to measure"
         near = _near(split, name, splits, facts)
         hint = f"did you mean '{near}'?" if near else f"the splits are {', '.join(splits)}"
-        yield Diagnostic(code="FF025", message=message, path=path, at_key=at_key, hint=hint)
-    else:
-        yield from _metric_problems(name, facts, path, at_key=at_key)
+        edit = None if near is None else Edit(action="rename", path=path, value=near, safe=False)
+        yield self.report(message, path, hint=hint, at_key=at_key, edit=edit)
+
+
+@final
+class Watching(StaticRule):
+    """FF026: training must not watch the test split."""
+
+    about: ClassVar[Code] = Code(
+        code="FF026",
+        title="training watches what it must not, or what is not there",
+        reason="Early stopping and schedules choose weights by what they watch. Chosen by the test split, the weights "
+        "fit it, and its figures are no longer a judgement; so there must be a validation split for that.",
+        wrong="training: {early_stopping: {monitor: test.loss}}\n",
+        right="dataset: {iris: {}, split: {validation: 0.2, test: 0.2}}\n"
+        "training: {early_stopping: {monitor: validation.loss}}\n",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at what early stopping and the schedule watch."""
+        for measure, path, _ in _watched(draft.parts):
+            forbidden = _forbidden(measure, draft.facts)
+            if forbidden == "test":
+                near = f"validation.{measure.partition('.')[2]}"
+                safe = "validation" in draft.facts.rows
+                yield self.report(
+                    f"training must not watch the test split, found '{measure}'",
+                    path,
+                    hint="watch validation.loss: what chose the weights cannot judge them",
+                    edit=Edit(action="replace", path=path, value=near, safe=safe),
+                )
+            elif forbidden == "validation":
+                yield self.report(
+                    f"'{measure}' needs a validation split, and the dataset has none",
+                    path,
+                    hint="write split: {validation: 0.1, test: 0.2} under dataset",
+                )
+
+
+@final
+class MetricOfTheOtherTask(StaticRule):
+    """FF027: metrics of classes measure classes."""
+
+    about: ClassVar[Code] = Code(
+        code="FF027",
+        title="the metric does not fit the target",
+        reason="Accuracy counts right classes, and r2 explains variance: one has no meaning for numbers, the other "
+        "none for classes.",
+        wrong="metrics: [r2]\n",
+        right="metrics: [accuracy, log_loss]\n",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at every metric, by itself or in a measure."""
+        named: list[Named] = [
+            (name, ("metrics", index), False) for index, name in enumerate(draft.parts.get("metrics") or ())
+        ]
+        for measure, path, at_key in (*_checked(draft.parts), *_watched(draft.parts)):
+            if measure.partition(".")[0] in (draft.facts.rows or SPLITS):
+                named.append((measure.partition(".")[2], path, at_key))
+        for name, path, at_key in named:
+            metric, target = find_metric(name), draft.facts.target
+            if metric is None or target is None or metric.target == target:
+                continue
+            fitting = ", ".join(one.name for one in METRICS if one.target == target)
+            message = f"{name} measures {KINDS[metric.target]}, but the target is {KINDS[target]}"
+            yield self.report(message, path, at_key=at_key, hint=f"metrics of {KINDS[target]}: {fitting}")
+
+
+Named = tuple[str, Path, bool]
+"""A measure, where it stands, and whether as a key."""
+
+
+def _checked(parts: Mapping[str, Any]) -> Iterator[Named]:
+    """Yield the measures of the checks."""
+    checks = parts.get("checks")
+    if checks is None:
+        return
+    for index, name in enumerate(checks.improving):
+        yield name, ("checks", "improves") if isinstance(checks.improves, str) else ("checks", "improves", index), False
+    for name in checks.bounds:
+        yield name, ("checks", name), True
+
+
+def _watched(parts: Mapping[str, Any]) -> Iterator[Named]:
+    """Yield what early stopping and the schedule, or the one behind a warm-up, watch."""
+    training, scheduler = parts.get("training"), parts.get("scheduler")
+    if training is not None and training.early_stopping is not None:
+        yield training.early_stopping.monitor, ("training", "early_stopping", "monitor"), False
+    path: Path = ("scheduler",)
+    while scheduler is not None:
+        path = (*path, scheduler.name)
+        if getattr(scheduler, "monitor", None) is not None:
+            yield scheduler.monitor, (*path, "monitor"), False
+        scheduler, path = getattr(scheduler, "then", None), (*path, "then")
+
+
+def _forbidden(measure: str, facts: Facts) -> str | None:
+    """Return the split of a measure that training cannot watch, because it must not or because it is not there."""
+    split = measure.partition(".")[0]
+    if split == "test":
+        return "test"
+    return "validation" if split == "validation" and facts.rows and "validation" not in facts.rows else None
 
 
 def _near(split: str, name: str, splits: Sequence[str], facts: Facts) -> str | None:
@@ -93,18 +163,3 @@ def _near(split: str, name: str, splits: Sequence[str], facts: Facts) -> str | N
     begun = [one for one in fitting if name and one.startswith(name)]
     meant = begun[0] if begun else suggest(name, fitting)
     return f"{place}.{meant}" if place and meant else None
-
-
-def _metric_problems(name: str, facts: Facts, path: Path, *, at_key: bool = False) -> Iterator[Diagnostic]:
-    metric = find_metric(name)
-    if metric is None or facts.target is None or metric.target == facts.target:
-        return
-    kinds = {"classes": "classes", "values": "numbers"}
-    fitting = ", ".join(one.name for one in METRICS if one.target == facts.target)
-    yield Diagnostic(
-        code="FF027",
-        message=f"{name} measures {kinds[metric.target]}, but the target is {kinds[facts.target]}",
-        path=path,
-        at_key=at_key,
-        hint=f"metrics of {kinds[facts.target]}: {fitting}",
-    )

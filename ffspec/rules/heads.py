@@ -37,9 +37,11 @@ class SoftmaxBeforeCrossEntropy(StaticRule):
     about: ClassVar[Code] = Code(
         code="FF101",
         title="softmax in front of cross_entropy",
-        reason="cross_entropy applies the softmax itself. Of probabilities, which lie between 0 and 1, it takes a second "
+        reason="cross_entropy applies the softmax itself. Of probabilities, which lie between 0 and 1, it takes a "
+        "second "
         "one: even for a perfect prediction the loss stays above ln(e + K - 1) - 1, which is 0.313 for 2 classes and "
-        "1.461 for 10, and its gradients are small. With SGD, digits are then told apart in 84 % of cases instead of 97.",
+        "1.461 for 10, and its gradients are small. With SGD, digits are then told apart in 84 % of cases instead of "
+        "97.",
         wrong="layers: [{linear: 8}, relu, linear, softmax]\nloss: cross_entropy\n",
         right="layers: [{linear: 8}, relu, linear]\nloss: cross_entropy\n",
         optional=True,
@@ -69,8 +71,10 @@ class LogSoftmaxBeforeCrossEntropy(StaticRule):
     about: ClassVar[Code] = Code(
         code="FF102",
         title="log_softmax in front of cross_entropy",
-        reason="cross_entropy begins with a log_softmax, and a second one changes nothing: log-probabilities are scores "
-        "whose exponentials already sum to 1. It only costs time. Such a network and nll, or the network without it and "
+        reason="cross_entropy begins with a log_softmax, and a second one changes nothing: log-probabilities are "
+        "scores "
+        "whose exponentials already sum to 1. It only costs time. Such a network and nll, or the network without it "
+        "and "
         "cross_entropy, say what happens.",
         wrong="layers: [{linear: 8}, relu, linear, log_softmax]\nloss: cross_entropy\n",
         right="layers: [{linear: 8}, relu, linear, log_softmax]\nloss: nll\n",
@@ -197,7 +201,8 @@ class SqueezedScores(StaticRule):
     about: ClassVar[Code] = Code(
         code="FF107",
         title="an activation on the scores",
-        reason="A score becomes a probability by a sigmoid or a softmax, in the last layer or inside the loss, and must "
+        reason="A score becomes a probability by a sigmoid or a softmax, in the last layer or inside the loss, and "
+        "must "
         "be free for that. After a relu it is never negative, so the sigmoid of it is never below 0.5; after a tanh it "
         "stays between -1 and 1, so no class can become likely. A relu in front of cross_entropy gives a class whose "
         "score is negative for every row no gradient any more: 87.6 % of digits right instead of 97.8.",

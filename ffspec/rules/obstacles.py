@@ -2,85 +2,97 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar, final
 
-from ffspec.diagnostics import Diagnostic
+from ffspec.codes import Code
+from ffspec.diagnostics import Edit
 from ffspec.planner import walk
+from ffspec.rules.network import known
+from ffspec.rules.rule import StaticRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from ffspec.planner import Plan
-
-CHANCES = frozenset({"nn.Sigmoid", "nn.Hardsigmoid", "nn.Softmax", "nn.Softmin", "ffspec.Heaviside"})
-"""What returns numbers between 0 and 1."""
-
-SILENT = frozenset({"nn.Identity", "nn.Flatten"})
-"""What changes no number."""
+    from ffspec.diagnostics import Diagnostic
+    from ffspec.planner import Draft
 
 
-def obstacles(parts: Mapping[str, Any], plan: Plan) -> Iterator[Diagnostic]:
-    """Yield what PyTorch would stop at: nothing to learn, weights of other classes, batches of no row or one.
+@final
+class NothingToLearn(StaticRule):
+    """FF023: no parameters."""
 
-    Args:
-        parts: The top-level values of a spec by key.
-        plan: What has been planned of it.
-    """
-    if plan.parameters == 0:
-        message = "the layers must have something to learn, found no parameter in them"
-        yield Diagnostic(code="FF023", message=message, path=("layers",), hint="add a linear")
-    yield from _weight_problems(parts, plan)
-    yield from _chance_problems(parts, plan)
-    yield from _batch_problems(parts, plan)
-
-
-def _weight_problems(parts: Mapping[str, Any], plan: Plan) -> Iterator[Diagnostic]:
-    loss, classes = parts["loss"], plan.facts.outputs
-    weight = getattr(loss, "weight", None)
-    if isinstance(weight, tuple) and classes is not None and len(weight) != classes:
-        yield Diagnostic(
-            code="FF028",
-            message=f"weight must have one number for each of the {classes} classes, found {len(weight)}",
-            path=("loss", loss.name, "weight"),
-            hint="balanced computes them from the training rows",
-        )
-
-
-def _chance_problems(parts: Mapping[str, Any], plan: Plan) -> Iterator[Diagnostic]:
-    last = next((step.call for step in reversed(plan.steps) if step.call.target not in SILENT), None)
-    if parts["loss"].output != "probability" or last is None or last.target in CHANCES:
-        return
-    if last.target == "nn.Hardtanh" and last.arguments["min_val"] >= 0 and last.arguments["max_val"] <= 1:
-        return
-    yield Diagnostic(
-        code="FF104",
-        message=f"{parts['loss'].name} needs probabilities, but the layers end with {parts['layers'][-1].name}",
-        path=("layers", len(parts["layers"]) - 1),
-        hint="add a sigmoid, or write loss: bce_with_logits, which has it inside",
+    about: ClassVar[Code] = Code(
+        code="FF023",
+        title="there is nothing to learn",
+        reason="Activations and dropout have no parameters, so the optimizer would have nothing to change. A linear, a "
+        "normalisation and a prelu have some.",
+        wrong="dataset: {regression: {n_features: 1, n_informative: 1}}\nlayers: [tanhshrink]\nloss: mse\n",
+        right="dataset: {regression: {n_features: 1, n_informative: 1}}\nlayers: [linear]\nloss: mse\n",
     )
 
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Count the parameters."""
+        if draft.plan is not None and draft.plan.parameters == 0 and known(draft.steps):
+            message = "the layers must have something to learn, found no parameter in them"
+            yield self.report(message, ("layers",), hint="add a linear")
 
-def _batch_problems(parts: Mapping[str, Any], plan: Plan) -> Iterator[Diagnostic]:
-    training, rows = parts["training"], plan.facts.rows.get("train")
-    size = rows if training.batch_size == "all" else training.batch_size
-    if plan.steps_per_epoch == 0:
-        yield Diagnostic(
-            code="FF124",
-            message=f"drop_last must leave a batch, but the {rows} training rows do not fill one of {size}",
-            path=("training", "drop_last"),
-            hint="write a smaller batch_size, or batch_size: all",
-        )
-        return
-    if size is None or not any(step.call.target == "nn.BatchNorm1d" for step in walk(plan.steps)):
-        return
-    alone = size == 1 or (rows is not None and not training.drop_last and rows % size == 1)
-    if alone:
-        found = "batches of one row" if size == 1 else f"one left over from {rows} rows in batches of {size}"
-        yield Diagnostic(
-            code="FF119",
-            message=f"batch_norm needs two rows or more in every training batch, found {found}",
-            path=("training", "batch_size"),
-            hint="write another batch_size, or layer_norm"
-            if size == 1
-            else "write drop_last: true, or another batch_size",
-        )
+
+@final
+class WeightsOfClasses(StaticRule):
+    """FF028: more or fewer weights than classes."""
+
+    about: ClassVar[Code] = Code(
+        code="FF028",
+        title="a weight for each class",
+        reason="The weights of a loss stand in the order of the classes. With more or fewer of them than classes, "
+        "nobody can tell which is whose.",
+        wrong="loss: {cross_entropy: {weight: [1.0, 2.0]}}\n",
+        right="loss: {cross_entropy: {weight: [1.0, 2.0, 1.0]}}\n",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Count the weights."""
+        loss, classes = draft.parts.get("loss"), draft.facts.outputs
+        weight = getattr(loss, "weight", None)
+        if loss is not None and isinstance(weight, tuple) and classes is not None and len(weight) != classes:
+            path = ("loss", loss.name, "weight")
+            yield self.report(
+                f"weight must have one number for each of the {classes} classes, found {len(weight)}",
+                path,
+                hint="balanced computes them from the training rows",
+                edit=Edit(action="replace", path=path, value="balanced", safe=False),
+            )
+
+
+@final
+class LonelyRow(StaticRule):
+    """FF119: batch_norm and a batch of one row."""
+
+    about: ClassVar[Code] = Code(
+        code="FF119",
+        title="batch_norm needs two rows",
+        reason="While training, batch_norm subtracts the mean of the batch: of a single row nothing would be left, and "
+        "PyTorch stops. The last batch of an epoch holds what the others leave, and that may be one row.",
+        wrong="layers: [{linear: 8}, batch_norm, relu, linear]\ntraining: {batch_size: 17}\n",
+        right="layers: [{linear: 8}, batch_norm, relu, linear]\ntraining: {batch_size: 17, drop_last: true}\n",
+        source="pytorch/pytorch#7716, #4534; fastai#970, #1095",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at the batches, as far as their sizes are known."""
+        training, rows = draft.parts.get("training"), draft.facts.rows.get("train")
+        normed = any(step.call.target == "nn.BatchNorm1d" for step in walk(draft.steps))
+        if training is None or not normed:
+            return
+        size = rows if training.batch_size == "all" else training.batch_size
+        if size is None or size == 0 or (training.drop_last and rows is not None and rows < size):
+            return
+        here = ("training", "batch_size")
+        if size == 1:
+            message = "batch_norm needs two rows or more in every training batch, found batches of one row"
+            yield self.report(message, here, hint="write another batch_size, or layer_norm")
+        elif rows is not None and not training.drop_last and rows % size == 1:
+            found = f"one left over from {rows} rows in batches of {size}"
+            message = f"batch_norm needs two rows or more in every training batch, found {found}"
+            edit = Edit(action="set", path=("training", "drop_last"), value=True, safe=False)
+            yield self.report(message, here, hint="write drop_last: true, or another batch_size", edit=edit)

@@ -1,0 +1,389 @@
+"""The order of the layers: what stands beside what."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar, final
+
+from ffspec.codes import Code
+from ffspec.diagnostics import Edit, Severity
+from ffspec.planner import UNKNOWN
+from ffspec.rules.heads import (
+    LogSoftmaxBeforeCrossEntropy,
+    SigmoidBeforeLogits,
+    SoftmaxBeforeCrossEntropy,
+    SqueezedScores,
+)
+from ffspec.rules.network import (
+    ACTIVATIONS,
+    DROPOUTS,
+    NORMALISERS,
+    NORMS,
+    SIGMOIDS,
+    SILENT,
+    chains,
+    effective,
+    is_linear,
+    known,
+    learns,
+    name_of,
+    removal,
+)
+from ffspec.rules.rule import StaticRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ffspec.diagnostics import Diagnostic
+    from ffspec.planner import Draft
+    from ffspec.spec.step import Step
+
+DEEP = 5
+"""Sigmoids in a row behind which, measured, no gradient is left to learn from."""
+
+
+@final
+class HiddenSoftmax(StaticRule):
+    """FF108: a softmax inside the network."""
+
+    about: ClassVar[Code] = Code(
+        code="FF108",
+        title="a softmax between two layers",
+        reason="A softmax makes its outputs compete: they sum to 1, so that of 100 units each has 0.01 on average, and "
+        "the next layer sees nearly constant numbers with small gradients. Between layers stands an activation of each "
+        "unit alone, such as relu.",
+        wrong="layers: [{linear: 8}, softmax, linear]\n",
+        right="layers: [{linear: 8}, relu, linear]\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="stackoverflow.com/q/52575271",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look for a softmax behind which something learns."""
+        for chain in chains(draft.steps):
+            for index, step in enumerate(chain):
+                if step.call.target in NORMALISERS and step.output[-1] != 1 and any(map(learns, chain[index + 1 :])):
+                    name = name_of(draft.parts, step)
+                    yield self.report(
+                        f"{name} makes all units of the layer compete; between layers an activation must act on each",
+                        step.path,
+                        hint="write relu, or keep it for the output",
+                        edit=Edit(action="rename", path=(*step.path, name), value="relu", safe=False),
+                    )
+
+
+@final
+class NoActivation(StaticRule):
+    """FF110: linears without an activation between them are one linear."""
+
+    about: ClassVar[Code] = Code(
+        code="FF110",
+        title="two linears with no activation between them",
+        reason="A linear map of a linear map is a linear map: W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2). However "
+        "many follow each other, the network can say no more than with one, it only takes longer. Dropout, flatten and "
+        "(in eval mode) batch_norm between them change nothing about that.",
+        wrong="layers: [{linear: 16}, linear]\n",
+        right="layers: [{linear: 16}, relu, linear]\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="stackoverflow.com/q/46181692, /q/53138899; NeuraLint's MissingReLU (arXiv 2105.08095); UMLAUT (CHI "
+        "2021)",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Follow every chain from one linear to the next."""
+        for chain in chains(draft.steps):
+            first: Step | None = None
+            for step in chain:
+                if not is_linear(step):
+                    first = None
+                elif learns(step):
+                    if first is not None:
+                        yield self._found(first, step)
+                    first = step
+
+    def _found(self, first: Step, second: Step) -> Diagnostic:
+        place = second.path[-1]
+        edit = None
+        if isinstance(place, int) and place > 0 and first.path[:-1] == second.path[:-1] and first.path != second.path:
+            edit = Edit(action="insert", path=(*second.path[:-1], place - 1), value="relu", safe=False)
+        widths = [first.input[-1], first.output[-1], second.output[-1]]
+        what = "two linears with no activation between them are one linear"
+        if None not in widths:
+            what += f": {widths[0]} to {widths[1]} to {widths[2]} says no more than {widths[0]} to {widths[2]}"
+        return self.report(what, second.path, hint="put relu, or another activation, between them", edit=edit)
+
+
+@final
+class TwoActivations(StaticRule):
+    """FF111: an activation of an activation."""
+
+    about: ClassVar[Code] = Code(
+        code="FF111",
+        title="two activations in a row",
+        reason="One activation is enough to make the network nonlinear. A second one behind it cuts more away: a "
+        "relu of "
+        "a relu does nothing at all, a relu of a sigmoid neither, and a tanh of a relu loses the negative half of "
+        "tanh.",
+        wrong="layers: [{linear: 8}, relu, tanh, linear]\n",
+        right="layers: [{linear: 8}, tanh, linear]\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="NeuraLint's DoubleActivation (arXiv 2105.08095)",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look for neighbours; what another rule says of one of the two is enough."""
+        told = {item.path for rule in _SPEAKERS for item in rule.find(draft)}
+        for chain in chains(draft.steps):
+            before: Step | None = None
+            for step in chain:
+                if step.call.target in SILENT | DROPOUTS:
+                    continue
+                acts = step.call.target in ACTIVATIONS | NORMALISERS
+                if acts and before is not None and told.isdisjoint({before.path, step.path}):
+                    yield self._found(draft, before, step)
+                before = step if acts else None
+
+    def _found(self, draft: Draft, before: Step, step: Step) -> Diagnostic:
+        first, second = name_of(draft.parts, before), name_of(draft.parts, step)
+        same = first == second == "relu"
+        message = f"{second} follows {first}: one activation between two layers is enough"
+        return self.report(message, step.path, hint="leave one of them out", edit=removal(step, safe=same))
+
+
+_SPEAKERS = (
+    SoftmaxBeforeCrossEntropy(),
+    LogSoftmaxBeforeCrossEntropy(),
+    SigmoidBeforeLogits(),
+    SqueezedScores(),
+    HiddenSoftmax(),
+)
+
+
+@final
+class DropoutAtTheEnd(StaticRule):
+    """FF116: dropout behind the last layer that learns."""
+
+    about: ClassVar[Code] = Code(
+        code="FF116",
+        title="dropout on the output",
+        reason="Dropout makes the layer behind it rely on no single unit. Behind the last layer there is none: a "
+        "part of "
+        "the answers is set to 0 at random while training, and no weight can make up for that. With p = 0.5 the "
+        "training "
+        "loss of digits stays at 1.003 instead of 0.047.",
+        wrong="layers: [{linear: 8}, relu, linear, {dropout: 0.5}]\n",
+        right="layers: [{linear: 8}, relu, {dropout: 0.5}, linear]\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="measured on scikit-learn's digits; PaddlePaddle/Parakeet#74 to #76 (added, then reverted)",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Go backwards from the output to what learns."""
+        found: list[Step] = []
+        for step in reversed(draft.steps):
+            if step.call is UNKNOWN:
+                return
+            if learns(step):
+                yield from (self._found(draft, item) for item in found)
+                return
+            if step.call.target in DROPOUTS and step.call.arguments["p"] > 0:
+                found.append(step)
+
+    def _found(self, draft: Draft, step: Step) -> Diagnostic:
+        name = name_of(draft.parts, step)
+        message = (
+            f"{name} behind the last linear sets {step.call.arguments['p']:.0%} of the answers to 0 while training"
+        )
+        return self.report(
+            message, step.path, hint="put it before the last linear, or leave it out", edit=removal(step)
+        )
+
+
+@final
+class StrangeDropout(StaticRule):
+    """FF117: dropout that does nothing, or too much."""
+
+    about: ClassVar[Code] = Code(
+        code="FF117",
+        title="a dropout that does nothing, or too much",
+        reason="With p = 0 it does nothing. With p above 0.8, or above 0.5 on the inputs themselves, little is left to "
+        "learn from. Two in a row are one with another p. In front of batch_norm, dropout changes the variance that "
+        "batch_norm measures while training, and in eval mode that is another one (arXiv 1801.05134).",
+        wrong="layers: [{linear: 8}, relu, {dropout: 0.95}, linear]\n",
+        right="layers: [{linear: 8}, relu, {dropout: 0.3}, linear]\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="NeuraLint (arXiv 2105.08095); stackoverflow.com/q/39691902, /q/44695141; Li et al. 2018 (arXiv "
+        "1801.05134)",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at every dropout and at its neighbours."""
+        for chain in chains(draft.steps):
+            steps = [step for step in chain if step.call.target not in SILENT]
+            for index, step in enumerate(steps):
+                if step.call.target not in DROPOUTS:
+                    continue
+                first = chain is draft.steps and index == 0
+                before = steps[index - 1] if index else None
+                behind = steps[index + 1] if index + 1 < len(steps) else None
+                yield from self._judge(draft, step, (before, behind), first=first)
+
+    def _judge(
+        self, draft: Draft, step: Step, beside: tuple[Step | None, Step | None], *, first: bool
+    ) -> Iterator[Diagnostic]:
+        before, behind = beside
+        name, p = name_of(draft.parts, step), step.call.arguments["p"]
+        path = (*step.path, name, "p")
+        if p == 0:
+            message = f"{name} with p = 0 does nothing"
+            yield self.report(message, step.path, hint="leave it out", severity=Severity.INFO, edit=removal(step))
+        elif before is not None and before.call.target in DROPOUTS:
+            p_both = 1 - (1 - p) * (1 - before.call.arguments["p"])
+            message = f"two dropouts in a row are one with p = {p_both:.3g}"
+            yield self.report(message, step.path, hint="leave one of them out", edit=removal(step, safe=False))
+        elif p > 0.8:
+            message = (
+                f"{name} leaves {1 - p:.3g} of the units: p must be 0.8 or less for a layer to learn from the rest"
+            )
+            yield self.report(message, path, hint="0.1 to 0.5 are usual")
+        elif first and p > 0.5:
+            message = f"{name} hides {p:.3g} of the inputs from the network"
+            yield self.report(message, path, hint="on the inputs 0.1 to 0.2 are usual")
+        elif behind is not None and behind.call.target == "nn.BatchNorm1d":
+            message = f"{name} in front of batch_norm shifts the variance between train and eval mode"
+            yield self.report(message, step.path, hint="put it behind batch_norm", severity=Severity.INFO)
+
+
+@final
+class BiasBeforeBatchNorm(StaticRule):
+    """FF118: batch_norm takes the bias away again."""
+
+    about: ClassVar[Code] = Code(
+        code="FF118",
+        title="a bias in front of batch_norm",
+        reason="batch_norm subtracts the mean of each feature, and with it the bias of the linear in front; its own "
+        "shift "
+        "takes over. The bias costs memory and time and learns nothing.",
+        wrong="layers: [{linear: 8}, batch_norm, relu, linear]\n",
+        right="layers: [{linear: {out_features: 8, bias: false}}, batch_norm, relu, linear]\n",
+        severity=Severity.INFO,
+        optional=True,
+        source="PyTorch's performance tuning guide; milesial/Pytorch-UNet#325, dmlc/dgl#4071",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look for a linear with its bias right in front of a batch_norm with a shift."""
+        for chain in chains(draft.steps):
+            steps = [step for step in chain if step.call.target not in SILENT]
+            for step, behind in pairwise(steps):
+                norm = behind.call.target == "nn.BatchNorm1d" and behind.call.arguments["affine"]
+                if norm and step.call.target == "nn.Linear" and step.call.arguments["bias"]:
+                    bias = (*step.path, "linear", "bias")
+                    edit = None if "bias" in step.initialisers else Edit(action="set", path=bias, value=False)
+                    message = "batch_norm takes the bias of the linear in front of it away again"
+                    yield self.report(message, step.path, hint="write bias: false", edit=edit)
+
+
+@final
+class BatchNormOutOfPlace(StaticRule):
+    """FF120: batch_norm on the output, or on batches of a few rows."""
+
+    about: ClassVar[Code] = Code(
+        code="FF120",
+        title="batch_norm on the output, or on small batches",
+        reason="On the output, batch_norm makes every answer depend on the other rows of the batch and fixes the "
+        "spread "
+        "of all answers together. On batches of fewer than 8 rows, mean and variance are guesses: what the network "
+        "sees "
+        "while training is far from what it sees in eval mode. layer_norm looks at one row alone.",
+        wrong="layers: [{linear: 8}, relu, linear, batch_norm]\n",
+        right="layers: [{linear: 8}, batch_norm, relu, linear]\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="Wu and He 2018 (arXiv 1803.08494) on small batches",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at the last layer, and at the size of the batches."""
+        steps = effective(draft.steps)
+        if steps and steps[-1].call.target == "nn.BatchNorm1d" and any(map(learns, steps)):
+            message = "batch_norm is the last layer: every answer would depend on the other rows of its batch"
+            yield self.report(message, steps[-1].path, hint="put it before the activation", edit=removal(steps[-1]))
+        training = draft.parts.get("training")
+        size = None if training is None else training.batch_size
+        normed = any(step.call.target == "nn.BatchNorm1d" for chain in chains(draft.steps) for step in chain)
+        if normed and isinstance(size, int) and 1 < size < 8:
+            message = f"batch_norm needs batches of 8 rows or more to know mean and variance, found {size}"
+            yield self.report(message, ("training", "batch_size"), hint="write a larger batch_size, or layer_norm")
+
+
+@final
+class NoGradient(StaticRule):
+    """FF121: the Heaviside step has no gradient."""
+
+    about: ClassVar[Code] = Code(
+        code="FF121",
+        title="a step without a gradient",
+        reason="The Heaviside step is flat, so its derivative is 0 wherever it exists: no gradient passes through, and "
+        "nothing in front of it learns. The accuracy need not show it: with a random first layer, digits still reach "
+        "0.87. A surrogate passes the gradient on as if the step were the identity (arXiv 1308.3432).",
+        wrong="layers: [{linear: 8}, heaviside, linear]\n",
+        right="layers: [{linear: 8}, {heaviside: straight_through}, linear]\n",
+        optional=True,
+        source="stackoverflow.com/q/41780344, /q/52142287; measured: the first layer's gradient is 0",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look for a step behind something that learns."""
+        for chain in chains(draft.steps):
+            count = 0
+            for step in chain:
+                if step.call.target == "ffspec.Heaviside" and step.call.arguments["surrogate"] is None and count:
+                    layers = "the layer" if count == 1 else f"the {count} layers"
+                    message = f"heaviside has no gradient: {layers} in front of it can learn nothing"
+                    path = (*step.path, "heaviside", "surrogate")
+                    edit = Edit(action="set", path=path, value="straight_through", safe=False)
+                    hint = "write heaviside: straight_through, or sigmoid"
+                    yield self.report(message, step.path, hint=hint, edit=edit)
+                count += learns(step)
+
+
+@final
+class SaturatingDepth(StaticRule):
+    """FF122: many sigmoids on top of each other."""
+
+    about: ClassVar[Code] = Code(
+        code="FF122",
+        title="too many sigmoids on top of each other",
+        reason="The derivative of a sigmoid is at most 1/4. Five of them leave the first layer less than a "
+        "thousandth of "
+        "the gradient. Of 36 architectures tried, only those with six sigmoids and no normalisation could not learn a "
+        "single batch by heart. relu, or a batch_norm or layer_norm in between, lets the gradient through.",
+        wrong="layers:\n  - repeat: {times: 6, layers: [{linear: 16}, sigmoid]}\n  - linear\n",
+        right="layers:\n  - repeat: {times: 6, layers: [{linear: 16}, relu]}\n  - linear\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="Glorot and Bengio 2010; stackoverflow.com/q/50209981; measured",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Count the hidden sigmoids of every chain in which nothing normalises."""
+        for chain in chains(draft.steps):
+            if not known(chain) or any(step.call.target in NORMS or step.steps for step in chain):
+                continue
+            hidden = _hidden(chain)
+            sigmoids = [step for step in hidden if step.call.target in SIGMOIDS]
+            if len(sigmoids) >= DEEP:
+                message = f"{len(sigmoids)} sigmoids in a row leave the first layer hardly any gradient"
+                yield self.report(message, sigmoids[0].path, hint="write relu, or put layer_norm before each")
+
+
+def _hidden(chain: Sequence[Step]) -> Sequence[Step]:
+    """Return the steps in front of the last one that learns."""
+    last = max((index for index, step in enumerate(chain) if learns(step)), default=0)
+    return chain[:last]
