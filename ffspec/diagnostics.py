@@ -178,11 +178,6 @@ def summarize(diagnostics: Sequence[Diagnostic]) -> str:
     return ", ".join(words) + more
 
 
-def to_json(diagnostics: Sequence[Diagnostic], *, file: str) -> dict[str, Any]:
-    """Return the diagnostics of one file as the object that `--format json` prints, also when there are none."""
-    return {"version": 1, "file": file, "diagnostics": [_object(item) for item in diagnostics]}
-
-
 def printable(text: str) -> str:
     """Leave out what a terminal would obey instead of show: control, formatting and unassigned characters."""
     return text if text.isascii() and text.isprintable() else "".join(_show(character) for character in text)
@@ -191,22 +186,6 @@ def printable(text: str) -> str:
 def brief(text: str, width: int = 40) -> str:
     """Shorten what a user wrote to what a message can hold."""
     return text if len(text) <= width else f"{text[: width - 3]}..."
-
-
-def _object(item: Diagnostic) -> dict[str, Any]:
-    span = item.span
-    places = {} if span is None else {"start": span.start, "end": span.end}
-    found = {
-        "code": item.code,
-        "severity": item.severity.value,
-        "message": item.message,
-        "help": item.hint,
-        "url": None,
-        "path": list(item.path),
-        "range": {name: {"line": at.line, "column": at.column} for name, at in places.items()} or None,
-        "fix": None,
-    }
-    return found if item.origin is None else {**found, "origin": item.origin}
 
 
 def _render_one(item: Diagnostic, file: str, lines: Sequence[str], *, colour: bool) -> str:

@@ -1,8 +1,6 @@
-"""The renderer: the whole text of diagnostics, and the JSON object."""
+"""The renderer: the whole text of diagnostics."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
@@ -17,7 +15,6 @@ from ffspec.diagnostics import (
     brief,
     printable,
     render,
-    to_json,
 )
 
 
@@ -138,35 +135,6 @@ def test_colour_is_only_added() -> None:
         coloured.splitlines()[0] == "\x1b[1mx:1:1:\x1b[0m \x1b[1;31merror[FF012]\x1b[0m: \x1b[1munknown key 'b'\x1b[0m"
     )
     assert coloured.splitlines()[2] == "      | \x1b[1;31m^ h\x1b[0m"
-
-
-def test_json() -> None:
-    fault = spanned(13, 3, 8, path=("training", "epoch"), hint="did you mean 'epochs'?")
-    assert to_json([fault], file="x.yaml") == {
-        "version": 1,
-        "file": "x.yaml",
-        "diagnostics": [
-            {
-                "code": "FF012",
-                "severity": "error",
-                "message": "unknown key 'b'",
-                "help": "did you mean 'epochs'?",
-                "url": None,
-                "path": ["training", "epoch"],
-                "range": {"start": {"line": 13, "column": 3}, "end": {"line": 13, "column": 8}},
-                "fix": None,
-            }
-        ],
-    }
-    assert to_json([], file="x.yaml") == {"version": 1, "file": "x.yaml", "diagnostics": []}
-
-
-def test_json_of_an_override_and_of_no_place() -> None:
-    [override] = to_json([spanned(1, 1, 2, origin="--set b=1")], file="x")["diagnostics"]
-    assert override["origin"] == "--set b=1"
-    [placeless] = to_json([Diagnostic(code="FF001", message="m")], file="x")["diagnostics"]
-    assert placeless["range"] is None
-    json.dumps([override, placeless], allow_nan=False)
 
 
 def test_an_error_says_what_it_knows() -> None:

@@ -19,7 +19,8 @@ def check(specs: tuple[str, ...], overrides: tuple[str, ...], form: str) -> int:
     import json
 
     from ffspec import api, document
-    from ffspec.diagnostics import Severity, to_json
+    from ffspec.diagnostics import Severity
+    from ffspec.formats import to_json
 
     code, listed = 0, []
     for path in specs:
