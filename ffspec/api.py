@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffspec import document, planner
-from ffspec.diagnostics import SpecError
-from ffspec.rules import examine
+from ffspec.diagnostics import Severity, SpecError
+from ffspec.review import Review
+from ffspec.rules import STATIC, examine, inspect
 from ffspec.spec.root import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from torch import nn
 
@@ -22,21 +23,25 @@ if TYPE_CHECKING:
     from ffspec.runner.result import Result
     from ffspec.runner.run import Observer, Request
 
+MENDING = 20
+"""Rounds of mending: one edit can bring another fault to light, but not for ever."""
+
 Source = str | Path | Spec
 """A spec, or where to find one: a path, or YAML text (anything with a line break)."""
 
 
-def load(source: str | Path, *, overrides: Sequence[str] = ()) -> Spec:
+def load(source: str | Path, *, overrides: Sequence[str] = (), allow: Collection[str] = ()) -> Spec:
     """Read and check a spec.
 
     Args:
         source: A path, or YAML text (anything with a line break).
         overrides: What to change, as `path=value`: `["optimizer.sgd.lr=0.1"]`.
+        allow: The codes of rules to let through: `["FF110"]`.
 
     Raises:
         SpecError: It cannot be read or is not valid; `str(error)` shows every fault in its line.
     """
-    return sound(open_document(source, overrides))
+    return sound(open_document(source, overrides), allow)
 
 
 def dump(spec: Spec, path: str | Path | None = None) -> str:
@@ -49,11 +54,20 @@ def dump(spec: Spec, path: str | Path | None = None) -> str:
     return text
 
 
-def check(source: Source, *, overrides: Sequence[str] = ()) -> tuple[Diagnostic, ...]:
-    """Return everything that is wrong with a spec, in file order; nothing is raised for it."""
+def check(
+    source: Source, *, overrides: Sequence[str] = (), allow: Collection[str] = (), data: bool = False
+) -> tuple[Diagnostic, ...]:
+    """Return everything that is wrong with a spec, in file order; nothing is raised for it.
+
+    Args:
+        source: A spec, a path, or YAML text.
+        overrides: What to change, as `path=value`; only for a path or text.
+        allow: The codes of rules to let through.
+        data: Whether to load the rows and apply the rules that read them.
+    """
     if isinstance(source, Spec):
-        return examine(dict(source))
-    return diagnose(open_document(source, overrides))
+        return diagnose(document.of(source), allow, data=data)
+    return diagnose(open_document(source, overrides), allow, data=data)
 
 
 def plan(source: Source) -> Plan:
@@ -80,7 +94,7 @@ def build(source: Source, data: Any = None) -> nn.Sequential:
     if made is None or made.parameters is None:
         from ffspec.runner.run import prepare
 
-        _, made = prepare(_request(spec, data))
+        _, made = prepare(_request(spec, data), Review(document.of(spec), spec.allowed))
     return build_network(made, seed=spec.seed, precision=spec.training.precision)
 
 
@@ -91,6 +105,7 @@ def run(  # noqa: PLR0913 - each is one thing a caller may want to set
     overrides: Sequence[str] = (),
     seed: int | None = None,
     out: str | Path | None = None,
+    allow: Collection[str] = (),
     observer: Observer | None = None,
 ) -> Result:
     """Train a spec's network, with eval-mode checks before and after.
@@ -102,36 +117,33 @@ def run(  # noqa: PLR0913 - each is one thing a caller may want to set
         overrides: What to change, as `path=value`; only for a path or text.
         seed: The seed in place of the spec's.
         out: The folder to make a run directory in; none is made if left out.
-        observer: Told of the start and of every epoch.
+        allow: The codes of rules to let through: `["FF110"]`.
+        observer: Told of findings, of the start and of every epoch.
 
     Raises:
         SpecError: The spec is not valid, or its data cannot be used.
         DivergedError: A loss or an output was not finite.
         StorageError: The run directory cannot be written.
     """
-    from ffspec.runner.run import execute
-
-    if isinstance(source, Spec):
-        return execute(_request(_seeded(source, seed), data, out), observer)
-    return run_document(open_document(source, overrides), data, seed=seed, out=out, observer=observer)
+    opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
+    return run_document(opened, data, seed=seed, out=out, allow=allow, observer=observer)
 
 
-def run_document(
+def run_document(  # noqa: PLR0913 - as for `run`
     opened: Document,
     data: Any = None,
     *,
     seed: int | None = None,
     out: str | Path | None = None,
+    allow: Collection[str] = (),
     observer: Observer | None = None,
 ) -> Result:
     """Train the network of a document; see `run`. What is wrong with the data is shown in its line too."""
     from ffspec.runner.run import execute
 
-    request = _request(_seeded(sound(opened), seed), data, out, opened)
-    try:
-        return execute(request, observer)
-    except SpecError as error:
-        raise located(error, opened) from None
+    spec = sound(opened, allow)
+    request = _request(spec if seed is None else spec.model_copy(update={"seed": seed}), data, out, opened)
+    return execute(request, Review(opened, spec.allowed), observer)
 
 
 def open_document(source: str | Path, overrides: Sequence[str] = ()) -> Document:
@@ -141,45 +153,85 @@ def open_document(source: str | Path, overrides: Sequence[str] = ()) -> Document
     return document.load(source, overrides=tuple(overrides))
 
 
-def diagnose(opened: Document) -> tuple[Diagnostic, ...]:
-    """Return a document's structural faults and what the rules find in its valid part, in file order."""
-    found = (opened.locate(item) for item in examine(opened.parts))
-    return document.in_order((*opened.diagnostics, *found))
+def diagnose(opened: Document, allow: Collection[str] = (), *, data: bool = False) -> tuple[Diagnostic, ...]:
+    """Return a document's structural faults and what the rules find in its valid part, in file order.
+
+    With `data` the rows are loaded, and judged too, where nothing stands in the way.
+    """
+    review = _read(opened, allow)
+    sure = all(item.severity is not Severity.ERROR for item in review.told)
+    if data and sure and opened.spec is not None:
+        review = Review(opened, allow)
+        review.take(*_inspected(opened.spec.at(opened.directory)))
+    return document.in_order((*review.told, *review.unused()))
 
 
-def sound(opened: Document) -> Spec:
+def mend(opened: Document, allow: Collection[str] = ()) -> tuple[Document, int]:
+    """Apply the safe edits of a document's findings, until none is left.
+
+    Returns:
+        The mended document, and how many edits were applied.
+    """
+    from ffspec.patches import apply
+
+    count = 0
+    for _ in range(MENDING):
+        patches = [item.patch for item in diagnose(opened, allow) if item.patch is not None and item.patch.safe]
+        if not patches:
+            break
+        text = apply(opened.source.text, patches)
+        mended = document.parse(text, opened.source.name, directory=opened.directory)
+        if len(mended.diagnostics) > len(opened.diagnostics):  # an edit must never make it worse
+            break
+        opened, count = mended, count + len(patches)
+    return opened, count
+
+
+def sound(opened: Document, allow: Collection[str] = ()) -> Spec:
     """Return the spec of a document without errors.
 
     Raises:
         SpecError: It has some.
     """
-    document.raise_for(opened, diagnose(opened))
+    review = _read(opened, allow)
+    review.stop()
     if opened.spec is None:  # a document without a spec has an error
         raise SpecError(opened.diagnostics)
-    return opened.spec.at(opened.directory)
+    return opened.spec.at(opened.directory, allowed=review.allowed | frozenset(allow) | opened.spec.allowed)
 
 
-def located(error: SpecError, opened: Document) -> SpecError:
-    """Return an error found after reading, with its place in the document."""
-    diagnostics = tuple(opened.locate(item) for item in error.diagnostics)
-    return SpecError(diagnostics, opened.render(diagnostics))
+def _read(opened: Document, allow: Collection[str]) -> Review:
+    """Judge what is known without the rows."""
+    allowed = frozenset(allow) | (opened.spec.allowed if opened.spec else frozenset())
+    review = Review(opened, allowed)
+    review.take((*opened.diagnostics, *examine(opened.parts)), (rule.about.code for rule in STATIC))
+    return review
+
+
+def _inspected(spec: Spec) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
+    """Load the rows of a spec; return what the rules find, and which were tried."""
+    from ffspec.data import load_spec
+    from ffspec.rules import data_rules
+
+    tried = tuple(rule.about.code for rule in (*STATIC, *data_rules()))
+    try:
+        return inspect(dict(spec), load_spec(spec)), tried
+    except SpecError as error:
+        return (*error.diagnostics, *examine(dict(spec))), tried[: len(STATIC)]
 
 
 def _spec(source: Source) -> Spec:
     return source if isinstance(source, Spec) else load(source)
 
 
-def _seeded(spec: Spec, seed: int | None) -> Spec:
-    return spec if seed is None else spec.model_copy(update={"seed": seed})
-
-
 def _request(spec: Spec, data: Any, out: str | Path | None = None, opened: Document | None = None) -> Request:
     from ffspec.runner.run import Request
 
+    read = opened is not None and opened.source.text
     return Request(
         spec=spec,
-        name=spec.name or (_stem(opened.source.name) if opened else "run"),
-        text=opened.source.text if opened else dump(spec),
+        name=spec.name or (_stem(opened.source.name) if opened and read else "run"),
+        text=opened.source.text if opened and read else dump(spec),
         arrays=data,
         out=None if out is None else Path(out),
     )

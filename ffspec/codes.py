@@ -159,7 +159,8 @@ CODES: tuple[Code, ...] = (
     Code(
         code="FF017",
         title="an ignore comment that ignores nothing",
-        reason="'# ffspec: ignore[FF116] reason' lets what is found on its line through. Where nothing is found any more, "
+        reason="'# ffspec: ignore[FF116] reason' lets what is found on its line through. Where nothing is found any "
+        "more, "
         "it hides the next fault; where its code is misspelt, or must not be ignored, it never did anything.",
         wrong="loss: cross_entropy  # ffspec: ignore[FF101] deliberate\n",
         right="loss: cross_entropy\n",

@@ -83,6 +83,11 @@ class Diagnostic:
     edit: Edit | None = None
     patch: Patch | None = None
 
+    @property
+    def head(self) -> str:
+        """What it is and what it says, without its place: "error[FF012]: unknown key 'epoch'"."""
+        return f"{self.severity.value}[{self.code}]: {self.message}"
+
 
 class FfspecError(Exception):
     """The root of every error ffspec raises on purpose; `exit_code` is what the command returns for it."""
@@ -105,7 +110,7 @@ class SpecError(FfspecError):
 
     def __str__(self) -> str:
         """Return the rendered diagnostics, or their messages where no source is known."""
-        return self.text or "\n".join(f"error[{item.code}]: {item.message}" for item in self.diagnostics)
+        return self.text or "\n".join(item.head for item in self.diagnostics)
 
 
 class UnavailableDeviceError(FfspecError):

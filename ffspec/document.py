@@ -13,7 +13,7 @@ from pydantic import ValidationError, create_model
 
 from ffspec import diagnostics as rendering
 from ffspec import source as reading
-from ffspec.diagnostics import Diagnostic, Path, Position, Severity, Span, SpecError
+from ffspec.diagnostics import Diagnostic, Path, Position, Span
 from ffspec.overrides import Override, apply
 from ffspec.source import Extent, Source
 from ffspec.spec import grammar
@@ -80,15 +80,9 @@ def parse(
     return _validate(reading.parse(text, name), overrides, pathlib.Path(directory))
 
 
-def raise_for(document: Document, diagnostics: Sequence[Diagnostic]) -> None:
-    """Raise if any diagnostic is an error.
-
-    Raises:
-        SpecError: with all the diagnostics, located, and the rendered text.
-    """
-    if any(item.severity is Severity.ERROR for item in diagnostics):
-        located = in_order(document.locate(item) for item in diagnostics)
-        raise SpecError(located, document.render(located))
+def of(spec: Spec) -> Document:
+    """Return the document of a spec made in Python: it has no text, so what is found in it has no place."""
+    return Document(Source("<spec>", ""), spec, dict(spec), (), spec.directory)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -10,8 +10,12 @@ import pytest
 from ffspec import api, document
 from ffspec import rules as package
 from ffspec.codes import Code
-from ffspec.rules.codes import CODES
+from ffspec.rules import STATIC
+from ffspec.rules.planning import CODES as PLANNING
 from tests.snippets import whole
+
+
+CODES = (*PLANNING, *(rule.about for rule in STATIC))
 
 
 def found(part: str) -> set[str]:
@@ -26,10 +30,9 @@ def test_the_wrong_example_has_this_fault_and_the_right_one_none(code: Code) -> 
 
 def test_every_code_in_use_is_explained() -> None:
     root = Path(package.__file__).parents[1]
-    files = [root / "planner.py", *(root / "spec").glob("*.py"), *(root / "rules").glob("*.py")]
-    files = [file for file in files if file.name not in {"codes.py", "faults.py"}]
+    files = [root / "planner.py", *(file for file in (root / "spec").glob("*.py") if file.name != "faults.py")]
     used = {code for file in files for code in re.findall(r'"(FF\d{3})"', file.read_text("utf-8"))}
-    assert used == {code.code for code in CODES}
+    assert used == {code.code for code in PLANNING}
 
 
 WIDTHS = """\
@@ -53,13 +56,16 @@ def test_all_faults_at_once_each_in_its_line() -> None:
         "spec.yaml:4:27: error[FF112]: in_features must be 16, the width it receives, found 8\n"
         "    4 |   - linear: {in_features: 8, out_features: 3}\n"
         "      |                           ^ write 16, or leave it out: it is inferred\n"
+        "spec.yaml:6:5: warning[FF111]: glu follows relu: one activation between two layers is enough\n"
+        "    6 |   - glu\n"
+        "      |     ^^^ leave one of them out\n"
         "spec.yaml:7:13: error[FF113]: cross_entropy needs one output for each of the 3 classes, found 4\n"
         "    7 |   - linear: 4\n"
         "      |             ^ write 3, or leave it out: it is inferred\n"
         "spec.yaml:11:13: error[FF025]: must be a split and a measure, such as test.loss, found 'test.acc'\n"
         "   11 |   improves: test.acc\n"
         "      |             ^^^^^^^^ did you mean 'test.accuracy'?\n"
-        "3 errors"
+        "3 errors, 1 warning"
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from ffspec.codes import Code
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -14,6 +17,41 @@ SET = click.option(
     "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Change a value: --set optimizer.sgd.lr=0.1"
 )
 SEED = click.option("--seed", type=click.IntRange(0, 2**53), help="Use this seed instead of the spec's.")
+
+
+def _allowed(context: click.Context, option: click.Parameter, codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Read codes that may stand one by one or in a list, and refuse those that cannot be let through."""
+    del context, option
+    found = [known_code(name) for text in codes for name in text.split(",")]
+    for code in found:
+        if not code.optional:
+            raise click.BadParameter(f"{code.code} cannot be let through: {code.title}")
+    return tuple(code.code for code in found)
+
+
+ALLOW = click.option(
+    "--allow", multiple=True, metavar="CODE", callback=_allowed, help="Let what a rule finds through: --allow FF110"
+)
+VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Show information too, not only errors and warnings.")
+
+
+def known_code(name: str) -> Code:
+    """Return the text of a code.
+
+    Raises:
+        UsageError: There is none of that name; the nearest are named.
+    """
+    from difflib import get_close_matches
+
+    from ffspec.rules import codes
+
+    known = {item.code: item for item in codes()}
+    wanted = name.strip().upper()
+    if wanted not in known:
+        near = get_close_matches(wanted, known, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise click.UsageError(f"unknown code {name}{hint}")
+    return known[wanted]
 
 
 def formats(*names: str) -> Callable[[F], F]:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ffspec.cli import options
 from ffspec.cli.table import count, figure, table
+from ffspec.diagnostics import Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Plan
+    from ffspec.review import Review
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.loop import Row
     from ffspec.runner.result import Result
@@ -25,10 +29,17 @@ LINES = 10
 class Reporter:
     """Shows a run as it goes: a bar on a terminal, some lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
         self._epochs = 0
         self._bar: Any = None
         self._task: Any = None
+
+    def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
+        """Show warnings, and on request information, beside the output."""
+        shown = [item for item in found if self._verbose or item.severity is not Severity.INFO]
+        if shown:
+            click.echo(review.render(shown, colour=options.wants_colour()), err=True)
 
     def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
         """Say what is about to be trained."""

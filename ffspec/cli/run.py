@@ -17,13 +17,23 @@ if TYPE_CHECKING:
 @options.SPEC
 @options.SET
 @options.SEED
+@options.ALLOW
+@options.VERBOSE
 @click.option(
     "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 @options.formats("text", "json")
 def run(
-    specs: tuple[str, ...], overrides: tuple[str, ...], seed: int | None, out: str, *, quiet: bool, form: str
+    specs: tuple[str, ...],
+    overrides: tuple[str, ...],
+    seed: int | None,
+    allow: tuple[str, ...],
+    out: str,
+    *,
+    verbose: bool,
+    quiet: bool,
+    form: str,
 ) -> int:
     """Train the networks of SPECS, with eval-mode checks before and after.
 
@@ -39,13 +49,13 @@ def run(
     # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
     opened = [document.load(path, overrides) for path in specs]
     for one in opened:
-        api.sound(one)
+        api.sound(one, allow)
     gc.enable()
     results: list[Result] = []
     for one in opened:
-        reporter = None if quiet or form == "json" else Reporter()
+        reporter = None if quiet or form == "json" else Reporter(verbose=verbose)
         try:
-            result = api.run_document(one, seed=seed, out=Path(out), observer=reporter)
+            result = api.run_document(one, seed=seed, out=Path(out), allow=allow, observer=reporter)
         finally:
             # A run that fails must leave the terminal as it was too: the bar hides the cursor.
             if reporter is not None:
@@ -56,12 +66,15 @@ def run(
             click.echo(f"{one.source.name}: " + summary(result), err=True)
         results.append(result)
     if form == "json":
-        click.echo(json.dumps([_as_json(result) for result in results], indent=2))
+        listed = [_as_json(one.source.name, result) for one, result in zip(opened, results, strict=True)]
+        click.echo(json.dumps(listed, indent=2))
     return 0 if all(result.ok for result in results) else 1
 
 
-def _as_json(result: Result) -> dict[str, Any]:
+def _as_json(name: str, result: Result) -> dict[str, Any]:
     from dataclasses import asdict
+
+    from ffspec.formats import to_json
 
     return {
         "name": result.spec.name,
@@ -71,5 +84,6 @@ def _as_json(result: Result) -> dict[str, Any]:
         "after": result.after,
         "history": list(result.history),
         "expectations": [asdict(item) for item in result.expectations],
+        "findings": to_json(result.findings, file=name)["diagnostics"],
         "ok": result.ok,
     }

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 @click.command()
 @options.SPEC
 @options.SET
+@options.ALLOW
 @options.formats("text", "json")
-def show(specs: tuple[str, ...], overrides: tuple[str, ...], form: str) -> int:
+def show(specs: tuple[str, ...], overrides: tuple[str, ...], allow: tuple[str, ...], form: str) -> int:
     """Show each layer with its shapes, parameters and FLOPs, and the loss, the optimizer and the data."""
     import json
 
     from ffspec import api, document
 
-    shown = [(path, api.sound(document.load(path, overrides))) for path in specs]
+    shown = [(path, api.sound(document.load(path, overrides), allow)) for path in specs]
     if form == "json":
         click.echo(json.dumps([_as_json(path, spec, api.plan(spec)) for path, spec in shown], indent=2))
     else:

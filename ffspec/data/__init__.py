@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ffspec.data.loaded import Loaded, Split
-    from ffspec.data.loading import load
+    from ffspec.data.loading import load, load_spec
     from ffspec.data.preparation import Preparation
 
-__all__ = ["Loaded", "Preparation", "Split", "load"]
+__all__ = ["Loaded", "Preparation", "Split", "load", "load_spec"]
 
 _HOMES = {
     "Loaded": "ffspec.data.loaded",
     "Preparation": "ffspec.data.preparation",
     "Split": "ffspec.data.loaded",
     "load": "ffspec.data.loading",
+    "load_spec": "ffspec.data.loading",
 }
 
 

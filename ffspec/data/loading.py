@@ -18,11 +18,13 @@ from ffspec.data.packaged import Packaged, read_packaged
 from ffspec.data.preparation import Preparation, fit
 from ffspec.data.targets import settle
 from ffspec.diagnostics import Path
+from ffspec.planner import target_kind
 from ffspec.seeds import derive
 from ffspec.spec import tables
 from ffspec.spec.dataset import Dataset
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.generators import Generator
+from ffspec.spec.root import Spec
 
 
 def load(
@@ -63,6 +65,12 @@ def load(
         classes=target.classes,
         preparation=preparation,
     )
+
+
+def load_spec(spec: Spec, arrays: Any = None) -> Loaded:
+    """Load the data set of a spec, its target as the loss needs it; see `load`."""
+    wants = target_kind(dict(spec))
+    return load(spec.dataset, seed=spec.seed, directory=spec.directory, wants=wants, arrays=arrays)
 
 
 def _read(dataset: Dataset, seed: int, directory: pathlib.Path, arrays: Any) -> Raw:

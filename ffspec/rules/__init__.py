@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft
 from ffspec.rules import consistency, heads, obstacles, settings, stack, targets
+from ffspec.rules.rule import DataRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ffspec.codes import Code
+    from ffspec.data import Loaded
     from ffspec.diagnostics import Diagnostic
+    from ffspec.planner import Draft
     from ffspec.rules.rule import StaticRule
     from ffspec.spec.facts import Facts
 
-__all__ = ["STATIC", "examine"]
+__all__ = ["STATIC", "codes", "examine", "inspect", "is_optional"]
 
 STATIC: tuple[StaticRule, ...] = (
     obstacles.NothingToLearn(),
@@ -58,7 +62,45 @@ def examine(parts: Mapping[str, Any], facts: Facts | None = None) -> tuple[Diagn
         parts: The valid top-level values by key; an invalid layer is None.
         facts: The shape of the loaded data; what follows from the spec alone if left out.
     """
-    drafted = draft(parts, facts)
-    found = (item for rule in STATIC for item in rule.find(drafted))
+    return _apply(draft(parts, facts), STATIC)
+
+
+def inspect(parts: Mapping[str, Any], loaded: Loaded) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a spec and its rows.
+
+    Where a rule reads the rows, what it can say without them does not count.
+    """
+    drafted = draft(parts, loaded.facts)
+    static = _apply(drafted, tuple(rule for rule in STATIC if not isinstance(rule, DataRule)))
+    return (*static, *(item for rule in data_rules() for item in rule.inspect(drafted, loaded)))
+
+
+def data_rules() -> tuple[DataRule, ...]:
+    """Return the rules that read the rows."""
+    from ffspec.rules.rows import DATA
+
+    return DATA
+
+
+def codes() -> tuple[Code, ...]:
+    """Return every code ffspec can report, in order."""
+    from ffspec import codes as of_reading
+    from ffspec.data import codes as of_data
+    from ffspec.rules import planning as of_planning
+
+    texts = {rule.about.code: rule.about for rule in (*STATIC, *data_rules())}
+    known = (*of_reading.CODES, *of_data.CODES, *of_planning.CODES, *texts.values())
+    return tuple(sorted(known, key=lambda code: code.code))
+
+
+def is_optional(name: str) -> bool:
+    """Return whether findings of a code may be let through."""
+    return any(code.code == name and code.optional for code in codes())
+
+
+def _apply(drafted: Draft, static: tuple[StaticRule, ...]) -> tuple[Diagnostic, ...]:
+    if any(item.code == "FF020" for item in drafted.problems):  # too large to look at
+        return drafted.problems
+    found = (item for rule in static for item in rule.find(drafted))
     # The turns of a repeat are the same lines: what is found in one is found in all.
     return tuple({(item.code, item.path): item for item in reversed((*drafted.problems, *found))}.values())[::-1]

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
-from ffspec.rules.network import NORMALISERS, SIGMOIDS, effective, floor, in_words, name_of, range_of, removal
+from ffspec.planner import UNKNOWN
+from ffspec.rules.network import (
+    DROPOUTS,
+    NORMALISERS,
+    SIGMOIDS,
+    SILENT,
+    effective,
+    floor,
+    in_words,
+    name_of,
+    range_of,
+    removal,
+)
 from ffspec.rules.rule import StaticRule
 
 if TYPE_CHECKING:
@@ -124,10 +136,6 @@ class SigmoidBeforeLogits(StaticRule):
         )
 
 
-CHANCES = SIGMOIDS | SOFTMAXES | {"ffspec.Heaviside"}
-"""What returns numbers between 0 and 1."""
-
-
 @final
 class ProbabilitiesForBCE(StaticRule):
     """FF104: bce takes logarithms of probabilities."""
@@ -143,21 +151,30 @@ class ProbabilitiesForBCE(StaticRule):
     )
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
-        """Look at the last layer."""
-        loss, last = draft.parts.get("loss"), head(draft)
-        if loss is None or loss.output != "probability" or last is None or last.call.target in CHANCES | {"unknown"}:
+        """Look at the last layer; a dropout there scales probabilities up, beyond 1, while training."""
+        loss = draft.parts.get("loss")
+        last = next((step for step in reversed(draft.steps) if not _silent(step)), None)
+        if loss is None or loss.output != "probability" or last is None or last.call is UNKNOWN:
             return
         low, high = range_of(last)
         if low >= 0 and high <= 1:
             return
         layers = draft.parts["layers"]
-        end = ("layers", len(layers) - 1)
-        yield self.report(
-            f"{loss.name} needs probabilities, but the layers end with {layers[-1].name}",
-            end,
-            hint="add a sigmoid, or write loss: bce_with_logits, which has it inside",
-            edit=Edit(action="rename", path=("loss", loss.name), value="bce_with_logits"),
-        )
+        message = f"{loss.name} needs probabilities, but the layers end with {layers[-1].name}"
+        if last.call.target in DROPOUTS:
+            yield self.report(message, last.path, hint="leave it out", edit=removal(last))
+        else:
+            yield self.report(
+                message,
+                ("layers", len(layers) - 1),
+                hint="add a sigmoid, or write loss: bce_with_logits, which has it inside",
+                edit=Edit(action="rename", path=("loss", loss.name), value="bce_with_logits"),
+            )
+
+
+def _silent(step: Step) -> bool:
+    """Return whether a step changes no number in train mode either."""
+    return step.call.target in SILENT or step.call.arguments.get("p") == 0
 
 
 @final
@@ -181,7 +198,7 @@ class LogProbabilitiesForNLL(StaticRule):
         loss, last = draft.parts.get("loss"), head(draft)
         if loss is None or loss.output != "log_probabilities" or last is None:
             return
-        if last.call.target in {"nn.LogSoftmax", "unknown"}:
+        if last.call is UNKNOWN or last.call.target == "nn.LogSoftmax":
             return
         name = name_of(draft.parts, last)
         if last.call.target in SOFTMAXES:
@@ -218,7 +235,7 @@ class SqueezedScores(StaticRule):
         step, kind = _scores(draft)
         if step is None:
             return
-        name = name_of(draft.parts, step) if step.call.target != "unknown" else ""
+        name = "" if step.call is UNKNOWN else name_of(draft.parts, step)
         cost = _cost(step, kind, name)
         if cost is not None:
             hint = f"leave {name} out: scores must be free to take any value"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, final
 from ffspec.codes import Code
 from ffspec.diagnostics import Edit
 from ffspec.planner import walk
-from ffspec.rules.network import known
 from ffspec.rules.rule import StaticRule
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class NothingToLearn(StaticRule):
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
         """Count the parameters."""
-        if draft.plan is not None and draft.plan.parameters == 0 and known(draft.steps):
+        if draft.plan is not None and draft.plan.parameters == 0 and not draft.problems:
             message = "the layers must have something to learn, found no parameter in them"
             yield self.report(message, ("layers",), hint="add a linear")
 

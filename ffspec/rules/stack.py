@@ -182,7 +182,10 @@ class DropoutAtTheEnd(StaticRule):
     )
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
-        """Go backwards from the output to what learns."""
+        """Go backwards from the output to what learns; bce stops at a dropout, and FF104 says so."""
+        loss = draft.parts.get("loss")
+        if loss is not None and loss.output == "probability":
+            return
         found: list[Step] = []
         for step in reversed(draft.steps):
             if step.call is UNKNOWN:

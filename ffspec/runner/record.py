@@ -43,8 +43,11 @@ class Record:
 
     def begin(self, text: str, spec: Spec, plan: Plan, loaded: Loaded) -> None:
         """Write what is known before training: the spec, as written and resolved, the environment, the preparation."""
+        ignored = (
+            f"# ffspec: ignore[{', '.join(sorted(spec.allowed))}] let through in this run\n" if spec.allowed else ""
+        )
         self._directory.write(rundir.SPEC, text)
-        self._directory.write(rundir.RESOLVED, dump(resolve(spec, plan, self.path), full=True))
+        self._directory.write(rundir.RESOLVED, ignored + dump(resolve(spec, plan, self.path), full=True))
         self._directory.write_json(rundir.ENVIRONMENT, {**environment(spec), "data": fingerprint(loaded)})
         self._directory.write(rundir.PREPARE, loaded.preparation.to_json())
         self._directory.write_json(rundir.STATUS, {"status": "running"})

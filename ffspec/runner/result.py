@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ffspec.data import Loaded
+    from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Plan
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.expectations import Expectation
@@ -35,6 +36,8 @@ class Result:
     """One row an epoch: epoch, lr, loss, and validation measures where there is a validation split."""
     expectations: tuple[Expectation, ...]
     """The spec's checks and whether they held."""
+    findings: tuple[Diagnostic, ...] = ()
+    """What the rules found before, while and after training, of the kind that does not stop a run."""
     directory: Path | None
     """The run directory, if one was asked for."""
 

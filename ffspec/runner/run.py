@@ -16,11 +16,10 @@ from ffspec.builder.network import build_network, parameter_type
 from ffspec.builder.optimizer import build_optimizers
 from ffspec.builder.scheduler import Schedule
 from ffspec.builder.streams import untouched
-from ffspec.data import load
-from ffspec.diagnostics import DivergedError, FfspecError, Severity, SpecError, UnavailableDeviceError
+from ffspec.data import load_spec
+from ffspec.diagnostics import DivergedError, FfspecError, SpecError, UnavailableDeviceError
 from ffspec.planner import plan as make_plan
-from ffspec.planner import target_kind
-from ffspec.rules import examine
+from ffspec.rules import inspect
 from ffspec.runner.evaluation import Batch, Judge, check
 from ffspec.runner.expectations import expectations, larger_is_better
 from ffspec.runner.loop import Trainer
@@ -36,7 +35,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ffspec.data import Loaded
+    from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Plan
+    from ffspec.review import Review
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.loop import Row
     from ffspec.spec.kinds import Phase
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 class Observer(Protocol):
     """Told what a run is doing, as it does it."""
 
+    def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
+        """Rules have found something that does not stop the run; `review` renders it."""
+
     def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
         """Training is about to begin; `before` is the eval-mode check before it."""
 
@@ -56,6 +60,9 @@ class Observer(Protocol):
 
 class Silent:
     """An observer that says nothing."""
+
+    def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
+        """Say nothing."""
 
     def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
         """Say nothing."""
@@ -78,8 +85,13 @@ class Request:
     """The folder the run directory is made in; None: no directory."""
 
 
-def execute(request: Request, observer: Observer | None = None) -> Result:
+def execute(request: Request, review: Review, observer: Observer | None = None) -> Result:
     """Run a spec.
+
+    Args:
+        request: What to run.
+        review: Decides what becomes of findings.
+        observer: Told what happens.
 
     Raises:
         SpecError: The data or the spec cannot be used.
@@ -87,7 +99,8 @@ def execute(request: Request, observer: Observer | None = None) -> Result:
         StorageError: The run directory cannot be written.
     """
     spec, observer = request.spec, observer or Silent()
-    loaded, plan = prepare(request)
+    loaded, plan = prepare(request, review)
+    observer.on_findings(review.told, review)
     record = None if request.out is None else Record(rundir.create(request.out, request.name))
     if record is not None:
         record.begin(request.text, spec, plan, loaded)
@@ -95,7 +108,7 @@ def execute(request: Request, observer: Observer | None = None) -> Result:
     try:
         with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
             directory = record.path if record else None
-            result = _train(spec, plan, loaded, observer=observer, rows=rows, directory=directory)
+            result = _train(spec, plan, loaded, review, observer=observer, rows=rows, directory=directory)
     except FfspecError as error:
         if record is not None:
             record.fail(rows, "diverged" if isinstance(error, DivergedError) else "failed", str(error))
@@ -105,25 +118,32 @@ def execute(request: Request, observer: Observer | None = None) -> Result:
     return result
 
 
-def prepare(request: Request) -> tuple[Loaded, Plan]:
+def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:
     """Load the data, check the spec against it, and plan.
 
     Raises:
         SpecError: One of them does not fit.
     """
-    spec = request.spec
-    parts = dict(spec)
-    loaded = load(
-        spec.dataset, seed=spec.seed, directory=spec.directory, wants=target_kind(parts), arrays=request.arrays
-    )
-    faults = tuple(item for item in examine(parts, loaded.facts) if item.severity is Severity.ERROR)
-    if faults:
-        raise SpecError(faults)
-    return loaded, make_plan(spec, loaded.facts)
+    try:
+        loaded = load_spec(request.spec, request.arrays)
+    except SpecError as error:
+        review.take(error.diagnostics)
+        review.stop()
+        raise
+    review.take(inspect(dict(request.spec), loaded))
+    review.stop()
+    return loaded, make_plan(request.spec, loaded.facts)
 
 
 def _train(  # noqa: PLR0913 - the parts of a run
-    spec: Spec, plan: Plan, loaded: Loaded, *, observer: Observer, rows: list[Row], directory: Path | None
+    spec: Spec,
+    plan: Plan,
+    loaded: Loaded,
+    review: Review,
+    *,
+    observer: Observer,
+    rows: list[Row],
+    directory: Path | None,
 ) -> Result:
     device = choose_device(spec.training.device)
     network = build_network(plan, seed=spec.seed, precision=spec.training.precision).to(device)
@@ -148,6 +168,7 @@ def _train(  # noqa: PLR0913 - the parts of a run
         after=after,
         history=tuple(rows),
         expectations=tuple(expectations(spec.checks, before, after)),
+        findings=review.told,
         directory=directory,
     )
 

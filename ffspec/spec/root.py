@@ -36,16 +36,23 @@ class Spec(Node):
     checks: Annotated[Checks, Field(description="What must hold after training.")] = Checks.model_construct()
 
     _directory: Path = PrivateAttr(default_factory=Path)
+    _allowed: frozenset[str] = PrivateAttr(default_factory=frozenset)
 
     @property
     def directory(self) -> Path:
         """Where relative data paths begin: the folder of the file it was read from, else the working directory."""
         return self._directory
 
-    def at(self, directory: Path) -> Self:
-        """Return the same spec with its data paths beginning at `directory`."""
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The codes that were let through when it was read: its file, or whoever read it, said so."""
+        return self._allowed
+
+    def at(self, directory: Path, *, allowed: frozenset[str] = frozenset()) -> Self:
+        """Return the same spec with its data paths beginning at `directory`, and with the codes it may be run with."""
         moved = self.model_copy()
         moved._directory = directory  # noqa: SLF001 - its own copy
+        moved._allowed = allowed  # noqa: SLF001 - its own copy
         return moved
 
     def __eq__(self, other: object) -> bool:
