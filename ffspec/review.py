@@ -68,10 +68,11 @@ class Review:
         """Raise if anything that was told is an error.
 
         Raises:
-            SpecError: With everything told, and its text.
+            SpecError: With all errors and warnings that were told, and their text.
         """
-        if any(item.severity is Severity.ERROR for item in self.told):
-            raise SpecError(self.told, self.render(self.told))
+        grave = tuple(item for item in self.told if item.severity is not Severity.INFO)
+        if any(item.severity is Severity.ERROR for item in grave):
+            raise SpecError(grave, self.render(grave))
 
     def render(self, found: Sequence[Diagnostic], *, colour: bool = False) -> str:
         """Return findings as people read them; without a text to point into, a line each."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from ffspec.rules import codes
+
+OPTIONAL = frozenset(code.code for code in codes() if code.optional)
+"""What may be let through: for tests of what a component does, beside others it may make no sense with."""
+
 REST = {
     "dataset": "dataset: iris\n",
     "layers": "layers: [{linear: 8}, relu, linear]\n",

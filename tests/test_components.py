@@ -18,6 +18,7 @@ from ffspec.spec.base import Component, Family
 from ffspec.spec.inits import VECTOR_INITS
 from ffspec.spec.metrics import METRICS, Metric
 from ffspec.writer import dump
+from tests.snippets import OPTIONAL
 
 CLASSES = "dataset: {blobs: {n_samples: {train: 24, validation: 8, test: 8}, centers: 3, n_features: 4}}\n"
 PAIR = "dataset: {moons: {n_samples: {train: 24, validation: 8, test: 8}, noise: 0.1}}\n"
@@ -202,9 +203,9 @@ ROWS = (
 
 @pytest.mark.parametrize(("kind", "name", "text", "expected"), ROWS)
 def test_a_component_from_text_to_trained_network_and_back(kind: str, name: str, text: str, expected: Any) -> None:
-    spec = ffspec.load(text)
-    assert ffspec.load(ffspec.dump(spec)) == spec
-    assert ffspec.load(dump(spec, full=True)) == spec
+    spec = ffspec.load(text, allow=OPTIONAL)
+    assert ffspec.load(ffspec.dump(spec), allow=OPTIONAL) == spec
+    assert ffspec.load(dump(spec, full=True), allow=OPTIONAL) == spec
     assert ffspec.check(spec) == ()
     planned, model = ffspec.plan(spec), ffspec.build(spec)
     assert type(model) is nn.Sequential
@@ -246,7 +247,7 @@ def assert_constructed(made: tuple[torch.optim.Optimizer, ...], component: Compo
 
 def component(kind: str, text: str) -> Component:
     """Return the component a row is about."""
-    spec: Any = ffspec.load(text)
+    spec: Any = ffspec.load(text, allow=OPTIONAL)
     places = {"layer": lambda: spec.layers[1], "initialiser": lambda: spec.layers[0].init}
     places["bias initialiser"] = lambda: spec.layers[0].bias_init
     found = places[kind]() if kind in places else getattr(spec, kind)
@@ -273,7 +274,7 @@ def test_every_metric_has_a_row() -> None:
 @pytest.mark.parametrize("name", [init.name for init in VECTOR_INITS])
 def test_an_initialiser_of_a_bias_leaves_the_weight_alone(name: str) -> None:
     text = next(text for text in INITS if name_of(text) == name)
-    drawn = ffspec.build(init_row(text, "bias_init").values[2])
+    drawn = ffspec.build(ffspec.load(str(init_row(text, "bias_init").values[2]), allow=OPTIONAL))
     default = ffspec.build(spec_of(layers="layers: [{linear: 6}, tanh, linear]\n"))
     assert not torch.equal(drawn[0].bias, default[0].bias)  # type: ignore[arg-type]
     assert torch.equal(drawn[0].weight, default[0].weight)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ffspec import document
 from ffspec.diagnostics import Diagnostic, Severity, SpecError
 from ffspec.document import Document
+from ffspec.review import Review
 from ffspec.spec import grammar
 from ffspec.spec.activations import ReLU
 from ffspec.spec.layers import Linear
@@ -160,9 +162,13 @@ def test_raising() -> None:
         code="FF123", message="lr is large", path=("optimizer", "sgd", "lr"), severity=Severity.WARNING
     )
     fault = Diagnostic(code="FF112", message="widths differ", path=("layers", 3))
-    document.raise_for(opened, (warning,))
+    review = Review(opened)
+    assert [item.code for item in review.take((warning,))] == ["FF123"]
+    review.stop()
+    assert review.take((warning, replace(warning, severity=Severity.INFO, message="a hint"))) != ()
+    review.take((fault,))
     with pytest.raises(SpecError) as caught:
-        document.raise_for(opened, (warning, fault))
+        review.stop()
     assert [item.code for item in caught.value.diagnostics] == ["FF112", "FF123"]
     assert str(caught.value) == (
         "<text>:7:5: error[FF112]: widths differ\n"

@@ -10,22 +10,27 @@ import pytest
 from ffspec import api, document
 from ffspec import rules as package
 from ffspec.codes import Code
+from ffspec.diagnostics import Severity
 from ffspec.rules import STATIC
 from ffspec.rules.planning import CODES as PLANNING
 from tests.snippets import whole
 
-
 CODES = (*PLANNING, *(rule.about for rule in STATIC))
 
 
-def found(part: str) -> set[str]:
-    return {item.code for item in api.diagnose(document.parse(whole(part)))}
+GRAVITY = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+
+
+def found(part: str, least: Severity) -> set[str]:
+    """Return the codes of what is found in a spec made of `part`, of this severity or graver."""
+    items = api.diagnose(document.parse(whole(part)))
+    return {item.code for item in items if GRAVITY.index(item.severity) >= GRAVITY.index(least)}
 
 
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code.code)
 def test_the_wrong_example_has_this_fault_and_the_right_one_none(code: Code) -> None:
-    assert found(code.wrong) == {code.code}
-    assert found(code.right) == set()
+    assert found(code.wrong, code.severity) == {code.code}
+    assert found(code.right, min(code.severity, Severity.WARNING, key=GRAVITY.index)) == set()
 
 
 def test_every_code_in_use_is_explained() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import ffspec
+from ffspec.diagnostics import Severity
 from tests.generate_docs import SPECS
 
 FOLDER = Path(__file__).parents[1] / "specs"
@@ -21,7 +22,7 @@ def test_every_spec_is_listed() -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_a_spec_is_sound_and_keeps_its_meaning_when_dumped(name: str) -> None:
     path = FOLDER / f"{name}.yaml"
-    assert ffspec.check(path) == ()
+    assert [item for item in ffspec.check(path) if item.severity is not Severity.INFO] == []
     assert path.read_text().startswith("# yaml-language-server: $schema=../docs/ffspec.schema.json\n# ")
     spec = ffspec.load(path)
     assert spec.name == name

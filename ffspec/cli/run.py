@@ -10,6 +10,8 @@ import click
 from ffspec.cli import options
 
 if TYPE_CHECKING:
+    from ffspec.cli.progress import Reporter
+    from ffspec.document import Document
     from ffspec.runner.result import Result
 
 
@@ -54,21 +56,29 @@ def run(
     results: list[Result] = []
     for one in opened:
         reporter = None if quiet or form == "json" else Reporter(verbose=verbose)
-        try:
-            result = api.run_document(one, seed=seed, out=Path(out), allow=allow, observer=reporter)
-        finally:
-            # A run that fails must leave the terminal as it was too: the bar hides the cursor.
-            if reporter is not None:
-                reporter.close()
-        if reporter is not None:
-            click.echo(summary(result))
-        elif not result.ok and form == "text":
+        result = _train(one, reporter, seed=seed, out=Path(out), allow=allow)
+        if not result.ok and quiet and form == "text":
             click.echo(f"{one.source.name}: " + summary(result), err=True)
         results.append(result)
     if form == "json":
         listed = [_as_json(one.source.name, result) for one, result in zip(opened, results, strict=True)]
         click.echo(json.dumps(listed, indent=2))
     return 0 if all(result.ok for result in results) else 1
+
+
+def _train(one: Document, reporter: Reporter | None, **options: Any) -> Result:
+    from ffspec import api
+    from ffspec.cli.progress import summary
+
+    try:
+        result = api.run_document(one, observer=reporter, **options)
+    finally:
+        # A run that fails must leave the terminal as it was too: the bar hides the cursor.
+        if reporter is not None:
+            reporter.close()
+    if reporter is not None:
+        click.echo(summary(result))
+    return result
 
 
 def _as_json(name: str, result: Result) -> dict[str, Any]:

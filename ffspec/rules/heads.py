@@ -235,7 +235,10 @@ class SqueezedScores(StaticRule):
         step, kind = _scores(draft)
         if step is None:
             return
-        name = "" if step.call is UNKNOWN else name_of(draft.parts, step)
+        # A step without a gradient has a rule of its own.
+        if step.call is UNKNOWN or step.call.arguments.get("surrogate", "") is None:
+            return
+        name = name_of(draft.parts, step)
         cost = _cost(step, kind, name)
         if cost is not None:
             hint = f"leave {name} out: scores must be free to take any value"
