@@ -40,4 +40,6 @@ def test_the_right_example_has_no_fault(code: Code) -> None:
 
 def test_an_explanation() -> None:
     code = Code(code="FF999", title="a title", reason="Why.", wrong="a: 1\nb: 2\n", right="")
-    assert explanation(code) == ("FF999 (error): a title\n\nWhy.\n\nWrong:\n    a: 1\n    b: 2\n\nRight:\n    (an empty file)")
+    assert explanation(code) == (
+        "FF999 (error): a title\n\nWhy.\n\nWrong:\n    a: 1\n    b: 2\n\nRight:\n    (an empty file)"
+    )
