@@ -1,10 +1,13 @@
-"""What an unquoted YAML scalar stands for: the YAML 1.2 core schema, as editors read it, and nothing of YAML 1.1."""
+"""What an unquoted YAML scalar stands for: the YAML 1.2 core schema, as editors read it, and nothing of YAML 1.1.
+
+And the way back: a value as text.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Scalar: TypeAlias = "bool | int | float | str | None"
 
@@ -26,6 +29,7 @@ _YES = frozenset({"y", "yes", "on"})
 _NO = frozenset({"n", "no", "off"})
 _GROUPED = re.compile(r"[-+]?[0-9]+(?:_[0-9]+)+(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?")
 _SEXAGESIMAL = re.compile(r"([-+]?)([0-9]{1,9})((?::[0-5]?[0-9])+)")
+_PLAIN = re.compile(r"(?:(?:[\w./]|-(?=\w))(?:[\w./+%=@()*-]|:(?=[\w/.]))*)(?: (?:[\w./+%=@()*-]|:(?=[\w/.]))+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +103,45 @@ def meant(text: str) -> Scalar:
             value = 60 * value + int(part)
         return -value if sign == "-" else value
     return text
+
+
+def notation(value: Any) -> str:
+    """Write a plain value on one line, in flow style, so that readers of YAML 1.2 and of YAML 1.1 agree on it."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{notation(key)}: {notation(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(notation, value))}]"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return _quoted(value)
+    text = repr(value).replace("inf", ".inf").replace("nan", ".nan")
+    # 1e-05 is text in YAML 1.1, which wants the point.
+    return text.replace("e", ".0e") if "." not in text else text
+
+
+def _quoted(text: str) -> str:
+    if _PLAIN.fullmatch(text) and resolve(text) == meant(text) == text and _is_text(text):
+        return text
+    if text.isprintable():
+        return "'{}'".format(text.replace("'", "''"))
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _is_text(text: str) -> bool:
+    """Return whether YAML 1.1 takes an unquoted scalar for text: no date, no binary number."""
+    from ffspec._yaml.nodes import ScalarNode  # type: ignore[import-not-found]
+    from ffspec._yaml.resolver import Resolver  # type: ignore[import-not-found]
+
+    return bool(Resolver().resolve(ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str")
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
