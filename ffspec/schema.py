@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 REFERENCE = "#/definitions/{model}"
+_ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
 
 FAMILIES: tuple[Family, ...] = tuple(
     get_args(kind)[1] for kind in (AnyLayer, Initialiser, BiasInitialiser, AnyLoss, AnyOptimizer, AnyScheduler)
@@ -72,7 +73,8 @@ def _dataset(definitions: Schema) -> Schema:
         "description": node["description"],
         "anyOf": [
             {"enum": list(_alone(family))},
-            {**keyed, "anyOf": [{"required": [name]} for name in family.names], "minProperties": 1, "maxProperties": 3},
+            # Exactly one source: here no `oneOf` can mislead, for it is never the keys below that it refuses.
+            {**keyed, "oneOf": [{"required": [name]} for name in family.names], "minProperties": 1, "maxProperties": 3},
         ],
     }
 
@@ -94,11 +96,17 @@ def _arguments(member: type[Component], definitions: Schema) -> Schema:
     mapping = _node(member, definitions)
     described = {"title": member.name, "description": mapping.get("description", "")}
     forms = [{**mapping, "title": member.name}]
-    if member.sole is not None:
-        forms.insert(0, mapping["properties"][member.sole])
+    if member.sole is not None and {member.sole} >= set(mapping.get("required", ())):
+        forms.insert(0, _standing_alone(mapping["properties"][member.sole]))
     if not mapping.get("required"):
         forms.append({"type": "null"})
     return {**described, "anyOf": forms} if len(forms) > 1 else forms[0]
+
+
+def _standing_alone(argument: Schema) -> Schema:
+    """Return what of an argument may stand without its name: a mapping would be read as the arguments."""
+    forms = [form for form in argument.get("anyOf", ()) if "$ref" not in form]
+    return {**argument, "anyOf": forms} if forms else argument
 
 
 def _node(node: type[Node], definitions: Schema) -> Schema:
@@ -124,4 +132,7 @@ def _draft7(value: Any) -> Any:
     if "prefixItems" in made:
         made["items"] = made.pop("prefixItems")
         made["additionalItems"] = False
+    if made.get("type") == "array":
+        # pydantic counts the items of a list that a validator comes before as if they were characters.
+        made = {_ITEMS.get(key, key): item for key, item in made.items()}
     return made

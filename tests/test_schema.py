@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from ffspec import document, schema
+from ffspec.cli.schema import FILE
 from tests.generate_schema import COPIES
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +23,12 @@ SPEC: dict[str, Any] = {
     "loss": "cross_entropy",
     "optimizer": {"adam": {"lr": 0.01}},
 }
+OTHERWISE_READ = {
+    "epochs_float",  # 10.0: JSON has one kind of number
+    "epochs_underscore",  # 1_000: a number in YAML 1.1
+    "line_separators",  # U+2028: the end of a line in YAML 1.1
+}
+"""Bad files in which check-jsonschema reads something else than YAML 1.2 has it."""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +74,11 @@ def test_the_shipped_specs_are_valid(path: Path, validator: Draft7Validator) -> 
         {"scheduler": {"warmup": {"then": "cosine_annealing"}}},
         {"metrics": ["accuracy", "f1"]},
         {"metrics": ["acuracy"]},
+        {"dataset": {"iris": None, "wine": None}},
+        {"dataset": {"csv": "flowers.csv"}},
+        {"dataset": {"csv": {"path": "flowers.csv", "target": "kind", "drop": []}}},
+        {"dataset": {"blobs": {"train": 8, "test": 2}}},
+        {"metrics": ["accuracy"] * 101},
         {"sed": 3},
         {"seed": -1},
     ],
@@ -73,3 +88,26 @@ def test_schema_and_reader_agree(change: dict[str, Any], validator: Draft7Valida
     value = {**SPEC, **change}
     read = document.parse(yaml.safe_dump(value))
     assert validator.is_valid(value) == (not read.diagnostics)
+
+
+def test_check_jsonschema_gives_the_same_verdict() -> None:
+    broken = [path for path in sorted((ROOT / "tests" / "bad").glob("*.yaml")) if structural(path)]
+    shipped = sorted((ROOT / "specs").glob("*.yaml"))
+    assert len(broken) >= 50
+    assert judged_broken([*shipped, *broken]) == set(broken)
+
+
+def structural(path: Path) -> bool:
+    """Return whether a file is YAML, but no spec: how it is written is no matter of a schema."""
+    opened = document.load(path)
+    return bool(opened.diagnostics) and not opened.source.diagnostics and path.stem not in OTHERWISE_READ
+
+
+def judged_broken(paths: list[Path]) -> set[Path]:
+    """Return the files in which the command finds a fault."""
+    command = [sys.executable, "-m", "check_jsonschema", "-o", "json", "--schemafile", str(FILE), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads(done.stdout)
+    assert report["parse_errors"] == []
+    return {Path(error["filename"]) for error in report["errors"]}
