@@ -13,7 +13,7 @@ from pydantic import ValidationError, create_model
 
 from ffspec import diagnostics as rendering
 from ffspec import source as reading
-from ffspec.diagnostics import Diagnostic, Path, Position, Span
+from ffspec.diagnostics import Diagnostic, Edit, Patch, Path, Position, Span
 from ffspec.overrides import Override, apply
 from ffspec.source import Extent, Source
 from ffspec.spec import grammar
@@ -38,7 +38,7 @@ class Document:
     overrides: tuple[Override, ...] = ()
 
     def locate(self, diagnostic: Diagnostic) -> Diagnostic:
-        """Return the diagnostic with its place in the file or in an override, found by its path.
+        """Return the diagnostic with its place in the file or in an override, found by its path, and its patch.
 
         What is not in the file is shown where it would be: at the key of the mapping it belongs to, or, for the
         argument that may stand alone, at the value standing alone.
@@ -56,7 +56,18 @@ class Document:
                 return override.on_path(diagnostic)
         if () not in self.source.places:
             return diagnostic
-        return replace(diagnostic, span=self.source.span(_extent(self.source, path, diagnostic)))
+        span = self.source.span(_extent(self.source, path, diagnostic))
+        return replace(diagnostic, span=span, patch=self._patch(diagnostic.edit))
+
+    def _patch(self, edit: Edit | None) -> Patch | None:
+        """Return an edit as one of the file, unless an override says what it would change."""
+        if edit is None or any(
+            _shared(item.path, edit.path) == min(len(item.path), len(edit.path)) for item in self.overrides
+        ):
+            return None
+        from ffspec.patches import patch
+
+        return patch(self.source, edit, lambda path: grammar.sole_of(grammar.at(path)))
 
     def render(self, diagnostics: Sequence[Diagnostic], *, colour: bool = False) -> str:
         """Return diagnostics as people read them, located and in file order."""

@@ -159,6 +159,17 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """Other libraries' words, in lower case without `_` and `-`, and ours, the likeliest first."""
 
+SYNONYMS = frozenset({
+    "units", "usebias", "prob", "dropoutrate", "epsilon", "learningrate", "nepochs", "numepochs", "maxepochs",
+    "randomseed", "criterion", "lossfunction", "optim", "optimiser", "lrscheduler",
+    "dense", "fc", "fullyconnected", "logistic", "swish", "batchnormalization", "layernormalization", "crossentropy",
+    "categoricalcrossentropy", "sparsecategoricalcrossentropy", "binarycrossentropy", "bcelogits",
+    "negativeloglikelihood", "meansquarederror", "meanabsoluteerror", "reducelronplateau", "makeblobs",
+    "breastcancerwisconsin", "acc", "standardscaler", "minmaxscaler", "robustscaler", "double", "glorotuniform",
+    "glorotnormal", "henormal", "heuniform",
+})  # fmt: skip
+"""The words of `ALIASES` that mean exactly what ours mean; the others are guesses (`norm`, `decay`, `size`)."""
+
 _AFFIXES = ("loss", "1d", "2d", "lr", "layer", "activation", "optimizer", "score")
 """What class names carry behind the name: BatchNorm1d, CrossEntropyLoss, StepLR."""
 
@@ -176,8 +187,7 @@ def suggest(found: str, choices: Iterable[str]) -> str | None:
     bare = _bare(found)
     if len(bare) > _LONGEST:
         return None
-    stems = (bare, *(bare.removesuffix(affix) for affix in _AFFIXES if bare.endswith(affix) and bare != affix))
-    for stem in stems:
+    for stem in _stems(bare):
         if stem in names:
             return names[stem]
         for alias in ALIASES.get(stem, ()):
@@ -185,6 +195,32 @@ def suggest(found: str, choices: Iterable[str]) -> str | None:
                 return names[_bare(alias)]
     ranked = sorted((rank for name in names if (rank := _rank(bare, name)) is not None), key=lambda rank: rank[:-1])
     return names[ranked[0][-1]] if ranked else None
+
+
+def surely(found: str, near: str, choices: Iterable[str]) -> bool:
+    """Return whether `near`, which was suggested for `found`, was meant beyond doubt.
+
+    It is another spelling or another library's word for the same thing, or, of four letters or more, one slip away
+    from this choice and no other.
+    """
+    bare, meant, names = _bare(found), _bare(near), {_bare(choice) for choice in choices}
+    for stem in _stems(bare):
+        if stem == meant:
+            return not bare.endswith("2d")  # of images, not of features
+        if stem in ALIASES:
+            aliases = names.intersection(map(_bare, ALIASES[stem]))
+            return stem in SYNONYMS and aliases == {meant}
+    alike = [name for name in names if distance(bare, name) <= 1]
+    # A number is another thing, not a slip: beta1 is not betas, and smooth_l2 not smooth_l1.
+    return len(bare) >= 4 and alike == [meant] and _digits(bare) == _digits(meant)
+
+
+def _stems(bare: str) -> tuple[str, ...]:
+    return bare, *(bare.removesuffix(affix) for affix in _AFFIXES if bare.endswith(affix) and bare != affix)
+
+
+def _digits(name: str) -> list[str]:
+    return [character for character in name if character.isdigit()]
 
 
 def _bare(name: str) -> str:

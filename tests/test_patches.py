@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ffspec.diagnostics import Edit, Patch, Path, Position, Span, StorageError
+from ffspec import document
+from ffspec.diagnostics import Diagnostic, Edit, Patch, Path, Position, Span, StorageError
 from ffspec.patches import apply, diff, patch, write
 from ffspec.source import parse
 from ffspec.spec import grammar
@@ -242,6 +243,72 @@ def test_a_patch_is_as_safe_as_its_edit() -> None:
     span = Span(Position(1, 4), Position(1, 5))
     for safe in (True, False):
         assert patch(source, Edit(action="replace", path=("a",), value=2, safe=safe)) == Patch(span, "2", safe)
+
+
+SPEC = """\
+dataset: iris
+layers:
+  - linear: 8    # wide enough
+  - relu
+loss: cross_entropy
+optimizer: {sgd: {lr: 0.1}}
+training: {epochs: 5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "written", "mended", "safe"),
+    [
+        ("relu", "ReLU", "relu", True),
+        ("relu", "rellu", "relu", True),
+        ("relu", "relu7", "relu6", False),
+        ("relu", "norm", "layer_norm", False),
+        ("linear: 8", "Dense: 8", "linear: 8", True),
+        ("linear: 8", "linear: {units: 8}", "linear: {out_features: 8}", True),
+        ("linear: 8", "linear: {out_featurs: 8, size: 1}", "linear: {out_features: 8, size: 1}", True),
+        ("linear: 8", "linear: '8'", "linear: 8", True),
+        ("linear: 8", "linear: 8.0", "linear: 8", True),
+        ("{lr: 0.1}", "{learning_rate: 0.1}", "{lr: 0.1}", True),
+        ("{lr: 0.1}", "{rate: 0.1}", "{lr: 0.1}", False),
+        ("{lr: 0.1}", "'1e-1'", "0.1", True),
+        ("cross_entropy", "CrossEntropyLoss", "cross_entropy", True),
+        ("cross_entropy", "{CrossEntropyLoss: }", "{cross_entropy: }", True),
+        ("training", "Training", "training", True),
+        ("epochs: 5", "epochs: 10.0", "epochs: 10", True),
+        ("epochs: 5", "epochs: 1_000", "epochs: 1000", True),
+        ("epochs: 5", "epochs: 1:30", "epochs: 90", False),
+        ("epochs: 5", "shuffle: no", "shuffle: false", True),
+        ("epochs: 5", "shuffle: 'true'", "shuffle: true", True),
+        ("epochs: 5", "shuffle: 0", "shuffle: false", True),
+        ("epochs: 5", "batch_size: alll", "batch_size: all", True),
+        ("epochs: 5", "batch_size: full", "batch_size: all", False),
+        ("epochs: 5", "precision: flaot32", "precision: float32", True),
+    ],
+)
+def test_a_fault_of_a_spec_comes_with_its_patch(good: str, written: str, mended: str, safe: bool) -> None:
+    text = SPEC.replace(good, written, 1)
+    found = document.parse(text).diagnostics[0]
+    assert found.patch is not None
+    assert found.patch.safe is safe
+    assert apply(text, [found.patch]) == SPEC.replace(good, mended, 1)
+
+
+@pytest.mark.parametrize("written", ["linear: {seed: 1}", "type: relu", "linear: {bias: 3}", "convolution"])
+def test_a_fault_without_one_answer_has_no_patch(written: str) -> None:
+    [found] = document.parse(SPEC.replace("linear: 8", written)).diagnostics
+    assert found.patch is None
+
+
+@pytest.mark.parametrize(
+    ("override", "patched"),
+    [("seed=1", True), ("training.epochs=1", True), ("layers=[relu]", False), ("layers.1.relu.inplace=1", False)],
+)
+def test_what_an_override_says_is_not_mended_in_the_file(override: str, patched: bool) -> None:
+    opened = document.parse(SPEC, overrides=[override])
+    edit = Edit(action="remove", path=("layers", 1))
+    found = opened.locate(Diagnostic(code="FF999", message="m", path=("loss",), edit=edit))
+    assert found.span is not None
+    assert (found.patch is not None) is patched
 
 
 def at(line: int, start: int, end: int, text: str) -> Patch:

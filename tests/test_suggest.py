@@ -9,7 +9,7 @@ import pytest
 from ffspec.spec import grammar
 from ffspec.spec.base import Family
 from ffspec.spec.root import Spec
-from ffspec.suggest import ALIASES, distance, suggest
+from ffspec.suggest import ALIASES, SYNONYMS, distance, suggest, surely
 
 
 def family(section: str) -> Family:
@@ -138,6 +138,37 @@ def test_every_alias_leads_to_a_name_of_the_language() -> None:
     assert inits is not None
     names |= set(inits.names) | {key for member in inits.members for key in member.model_fields}
     assert {alias for alias, found in ALIASES.items() if not set(found) <= names} == set()
+
+
+@pytest.mark.parametrize(
+    ("found", "choices", "expected"),
+    [
+        ("Leaky-ReLU", ("relu", "leaky_relu"), True),
+        ("CrossEntropyLoss", ("cross_entropy", "bce"), True),
+        ("binary_crossentropy", ("cross_entropy", "bce"), True),
+        ("BatchNorm1d", ("batch_norm", "layer_norm"), True),
+        ("Dropout2d", ("dropout",), False),  # drops whole channels
+        ("norm", ("batch_norm", "layer_norm"), False),
+        ("mean_absolute_error", ("l1", "mse"), True),
+        ("mean_absolute_error", ("l1", "mae"), False),  # there are two of them
+        ("size", ("out_features",), False),
+        ("rellu", ("relu", "gelu"), True),
+        ("rleu", ("relu", "gelu"), True),
+        ("nelu", ("relu", "gelu"), False),  # as near to both
+        ("adan", ("adam", "adamw"), True),
+        ("relo", ("relu", "relu6"), True),
+        ("rlu", ("relu",), False),  # too short to tell
+        ("smooth_l2", ("smooth_l1",), False),  # another number
+        ("beta1", ("betas",), False),
+        ("liner_layr", ("linear",), False),
+    ],
+)
+def test_what_is_sure(found: str, choices: tuple[str, ...], expected: bool) -> None:
+    assert surely(found, suggest(found, choices) or choices[0], choices) is expected
+
+
+def test_synonyms_are_aliases() -> None:
+    assert set(ALIASES) >= SYNONYMS
 
 
 @pytest.mark.parametrize(

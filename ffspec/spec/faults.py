@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import ValidationError
 
-from ffspec.diagnostics import Diagnostic, Path, brief
+from ffspec.diagnostics import Diagnostic, Edit, Path, brief
 from ffspec.scalars import Unreadable, meant, resolve
 from ffspec.spec import grammar
 from ffspec.spec.base import describe
-from ffspec.suggest import suggest
+from ffspec.suggest import suggest, surely
 
 HINTED = 100
 """Diagnostics that get a suggestion; in a text with more faults than this, looking for more would take seconds."""
@@ -57,6 +57,13 @@ _NAMING = ("type", "name", "class", "class_path", "_target_")
 _FORMS = {"component_form", "component_arguments"}
 
 
+class _Help(NamedTuple):
+    """What to write instead: in words, and as an edit where there is one answer."""
+
+    hint: str | None = None
+    edit: Edit | None = None
+
+
 def faults(failure: ValidationError, value: Any) -> tuple[Diagnostic, ...]:
     """Return a diagnostic for each fault of `value`, the plain value that was validated, without positions.
 
@@ -98,26 +105,31 @@ def _unknown_key(path: Path, *, hinted: bool) -> tuple[Diagnostic, str | None]:
     plain = Diagnostic(code="FF012", message=f"unknown key '{brief(key)}'", path=path, at_key=True)
     if not hinted:
         return plain, near
-    return replace(plain, hint=_key_hint(key, path, choices, near)), near
+    found = _key_help(key, path, choices, near)
+    return replace(plain, hint=found.hint, edit=found.edit), near
 
 
-def _key_hint(key: str, path: Path, choices: Sequence[str], near: str | None) -> str | None:
+def _key_help(key: str, path: Path, choices: Sequence[str], near: str | None) -> _Help:
     name, colon, rest = key.partition(":")
     if colon and suggest(name, choices):
-        return f"put a space behind the colon: {suggest(name, choices)}: {brief(rest)}"
+        return _Help(f"put a space behind the colon: {suggest(name, choices)}: {brief(rest)}")
     if near and near.lower() == key.lower():
-        return f"write '{near}'"
+        return _Help(f"write '{near}'", _renaming(path, near, choices))
     home = next(grammar.homes(key), None)
     if home is not None and home.section is None:
-        return f"'{key}' is a top-level key: write it without indentation"
+        return _Help(f"'{key}' is a top-level key: write it without indentation")
     if near:
-        return f"did you mean '{near}'?"
+        return _Help(f"did you mean '{near}'?", _renaming(path, near, choices))
     if home is not None:
-        return _home_hint(key, path, home)
+        return _Help(_home_hint(key, path, home))
     name = str(path[-2]) if len(path) > 1 else "the spec"
     if not choices:
-        return f"'{name}' takes no arguments"
-    return f"the keys here are {_listed(choices, 'and')}" if len(choices) <= FEW else None
+        return _Help(f"'{name}' takes no arguments")
+    return _Help(f"the keys here are {_listed(choices, 'and')}" if len(choices) <= FEW else None)
+
+
+def _renaming(path: Path, near: str, choices: Iterable[str]) -> Edit:
+    return Edit(action="rename", path=path, value=near, safe=surely(str(path[-1]), near, choices))
 
 
 def _home_hint(key: str, path: Path, home: grammar.Home) -> str:
@@ -148,10 +160,12 @@ def _unknown_component(path: Path, whole: Any, context: Mapping[str, Any], *, hi
     near = suggest(found, choices) if hinted else None
     hint = f"did you mean '{near}'?" if near else f"choose from {_listed(choices)}" if len(choices) <= 2 * FEW else None
     if hinted and found in _NAMING:
+        near = None
         hint = _form_hint(path[:-1], {found: _written(whole, path)}, choices) or hint
     at_key = bool(path) and path[-1] == found and grammar.family_of(grammar.at(path[:-1])) is not None
     message = f"unknown {context['kind']} '{brief(found)}'"
-    return Diagnostic(code="FF014", message=message, path=path, at_key=at_key, hint=hint)
+    edit = _renaming(path if at_key else (*path, found), near, choices) if near else None
+    return Diagnostic(code="FF014", message=message, path=path, at_key=at_key, hint=hint, edit=edit)
 
 
 def _form(kind: str, path: Path, value: Any, context: Mapping[str, Any]) -> Diagnostic:
@@ -197,16 +211,19 @@ def _source(path: Path, context: Mapping[str, Any]) -> Diagnostic:
 def _value(kind: str, path: Path, value: Any, context: Mapping[str, Any], message: str) -> Diagnostic:
     subject, found = _subject(path), describe(value)
     if kind == "either":
-        hint = _near(value, _quoted(context["expected"])) or _habit(value, context["expected"])
         text = f"{subject} must be {context['expected']}, found {found}"
-        return Diagnostic(code="FF013", message=text, path=path, hint=hint)
+        near = _near(path, value, _quoted(context["expected"]))
+        hint, edit = near if near.hint else _habit(path, value, context["expected"])
+        return Diagnostic(code="FF013", message=text, path=path, hint=hint, edit=edit)
     if kind == "literal_error":
         choices = _choices(path) or _quoted(context["expected"])
         text = f"{subject} must be {_listed(choices, quote=True) if choices else context['expected']}, found {found}"
-        return Diagnostic(code="FF015", message=text, path=path, hint=_near(value, choices))
+        hint, edit = _near(path, value, choices)
+        return Diagnostic(code="FF015", message=text, path=path, hint=hint, edit=edit)
     if kind in _KINDS:
         text = f"{subject} must be {_KINDS[kind]}, found {found}"
-        return Diagnostic(code="FF013", message=text, path=path, hint=_habit(value, _KINDS[kind]))
+        hint, edit = _habit(path, value, _KINDS[kind])
+        return Diagnostic(code="FF013", message=text, path=path, hint=hint, edit=edit)
     if kind in _BOUNDS:
         bound = _BOUNDS[kind].format_map({name: _number(limit) for name, limit in context.items()})
         return Diagnostic(code="FF015", message=f"{subject} {bound}, found {found}", path=path)
@@ -251,43 +268,47 @@ def _quoted(expected: str) -> tuple[str, ...]:
     return tuple(re.findall(r"'([^']*)'", expected))
 
 
-def _near(value: Any, choices: Iterable[str]) -> str | None:
+def _near(path: Path, value: Any, choices: Sequence[str]) -> _Help:
     near = suggest(value, choices) if isinstance(value, str) else None
-    return f"did you mean '{near}'?" if near else None
+    if not near:
+        return _Help()
+    safe = surely(value, near, choices)
+    return _Help(f"did you mean '{near}'?", Edit(action="replace", path=path, value=resolve(near), safe=safe))
 
 
-def _habit(value: Any, wanted: str) -> str | None:
+def _habit(path: Path, value: Any, wanted: str) -> _Help:
     """Say what to write where a value is right but for its notation."""
-    if isinstance(value, str):
-        return _text_habit(value, wanted)
-    if isinstance(value, float) and wanted.startswith("a whole number") and value.is_integer():
-        return f"write {int(value)}"
-    if isinstance(value, int) and wanted == "true or false" and value in (0, 1):
-        return f"write {'true' if value else 'false'}"
+    meaning = _meaning(value, wanted)
+    if meaning is not None:
+        bare = isinstance(value, str) and type(resolve(value)) is type(meaning)
+        hint = f"write {brief(value)} without quotes" if bare else f"write {describe(meaning)}"
+        # 1:30 may be ninety, or a time of day.
+        safe = not isinstance(value, str) or ":" not in value
+        return _Help(hint, Edit(action="replace", path=path, value=meaning, safe=safe))
     if isinstance(value, bool | int | float) and wanted == "text":
         shown = str(value).lower() if isinstance(value, bool) else value
-        return f'write "{shown}" if it is text'
-    if wanted == "a list" and not isinstance(value, Mapping) and value is not None:
-        return f"write [{describe(value)}]"
+        return _Help(f'write "{shown}" if it is text')
     if wanted == "a list" and isinstance(value, Mapping):
-        return "begin each item with '- '"
-    return None
+        return _Help("begin each item with '- '")
+    if wanted == "a list" and value is not None:
+        return _Help(f"write [{brief(value) if isinstance(value, str) else describe(value)}]")
+    return _Help()
 
 
-def _text_habit(text: str, wanted: str) -> str | None:
-    read = resolve(text)
-    old = meant(text)
-    if wanted == "true or false" and isinstance(old, bool):
-        return f"write {str(old).lower()}"
-    if "number" in wanted and not isinstance(read, str | bool | Unreadable | None):
-        return f"write {brief(text)} without quotes"
-    if "number" in wanted and not isinstance(old, str | bool | None):
-        return f"write {old}"
-    if wanted == "true or false" and isinstance(read, bool):
-        return f"write {brief(text)} without quotes"
-    if wanted == "a list":
-        return f"write [{brief(text)}]"
-    return None
+def _meaning(value: Any, wanted: str) -> bool | int | float | None:
+    """Return the value that another notation stands for, if it is of the kind that is wanted."""
+    read: Any = value
+    if isinstance(value, str):
+        read = resolve(value)
+        read = meant(value) if isinstance(read, str | Unreadable) else read
+    if wanted == "true or false":
+        number = isinstance(value, int) and value in (0, 1)
+        return bool(read) if number or isinstance(read, bool) else None
+    if "number" not in wanted or isinstance(read, bool) or not isinstance(read, int | float):
+        return None
+    if wanted.startswith("a whole number") and isinstance(read, float):
+        return int(read) if read.is_integer() else None
+    return read if isinstance(value, str) and (isinstance(read, int) or "a number of" not in wanted) else None
 
 
 def _listed(words: Sequence[str], last: str = "or", *, quote: bool = False) -> str:

@@ -9,12 +9,14 @@ from typing import Any, Literal, TypeVar
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from ffspec import document
 from ffspec.diagnostics import Edit, Patch, Path
 from ffspec.patches import apply, patch
 from ffspec.scalars import notation
 from ffspec.source import Source, Value, parse
 from ffspec.writer import dump
 from tests.laws import specs
+from tests.laws.test_reader import mutated, yamlish
 
 WORDS = ("relu", "linear", "a b", "no", "1e-3", "", "#", "it's", "a: b", "[x", "-", "1:30", "x\ny", "ä", "lr", "~")
 ACTIONS: tuple[Literal["remove", "replace", "rename", "insert", "set"], ...] = (
@@ -239,3 +241,14 @@ def test_a_line_keeps_the_ending_of_the_file(drawn: tuple[Source, Edit, Value]) 
     if made is not None:
         endings = set(re.findall(r"\r\n|\r|\n", source.text)) or {"\n"}
         assert set(re.findall(r"\r\n|\r|\n", apply(source.text, [made]))) <= endings
+
+
+@given(mutated() | yamlish)
+@settings(max_examples=300)
+def test_a_patch_of_a_fault_leaves_a_text_that_reads_no_worse(text: str) -> None:
+    opened = document.parse(text)
+    for item in opened.diagnostics:
+        if item.patch is not None:
+            patched = parse(apply(text, [item.patch]), "x")
+            assert len(patched.diagnostics) <= len(opened.source.diagnostics)
+            assert (patched.value is None) == (opened.source.value is None)
