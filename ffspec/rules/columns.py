@@ -1,0 +1,214 @@
+"""The columns: the size of features and of targets, on which the first steps of training depend."""
+
+from __future__ import annotations
+
+from math import inf, log
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from ffspec.codes import Code
+from ffspec.diagnostics import Edit, Severity
+from ffspec.rules.network import LEARNING, NORMS, effective, layer_at
+from ffspec.rules.rule import DataRule
+from ffspec.rules.settings import ADAMS
+from ffspec.spec.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ffspec.data import Loaded
+    from ffspec.diagnostics import Diagnostic
+    from ffspec.planner import Draft
+    from ffspec.spec.step import Step
+
+LARGEST = 100.0
+"""A standard deviation above this is too large, and so is a mean above so many of them."""
+SMALLEST = 0.01
+"""Targets that vary less than this are lost beside the first predictions, which vary by about 0.5."""
+COUNT = 20.0
+"""A mean count above this is too far from exp(0) = 1, the first prediction, for ordinary steps."""
+
+
+@final
+class Features(DataRule):
+    """FF201: features that say nothing, or say it far too loud."""
+
+    about: ClassVar[Code] = Code(
+        code="FF201",
+        title="features of the wrong size",
+        reason="The first weights suit features near 0 of a size of about 1. A feature with a standard deviation above "
+        "100 drowns the others and saturates the first layer; with inputs 100 times too large the first loss of a "
+        "classifier is 12 to 18 times too high. Where the mean is 100 times the deviation, as in a column of years, "
+        "nearly all a unit sees is a constant. A column without any variation teaches nothing. prepare: standardize "
+        "mends both, and so does a batch_norm in front.",
+        wrong="dataset: wine\n",
+        right="dataset: {wine: {}, prepare: standardize}\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="LeCun, Bottou, Orr and Müller 1998, 'Efficient BackProp', section 4.3; stackoverflow.com/q/39714374, "
+        "/q/61293041; measured on 540 random networks",
+    )
+
+    def inspect(self, draft: Draft, loaded: Loaded) -> Iterator[Diagnostic]:
+        """Look at the training columns of numbers; those of categories are 0 and 1."""
+        from ffspec.rules import statistics
+
+        x = loaded.splits["train"].x
+        numbers = _numbers(loaded)
+        if len(x) < 2:
+            return
+        same = [loaded.features[index] for index in statistics.constant(x) if index in numbers]
+        if same:
+            yield self._constant(draft, same)
+        steps = effective(draft.steps)
+        if steps and steps[0].call.target in NORMS:
+            return
+        means, deviations = statistics.moments(x)
+        loud = []
+        for index in numbers:
+            mean, deviation = float(means[index]), float(deviations[index])
+            far = deviation > 0 and abs(mean) > LARGEST * deviation and not statistics.is_indicator(x[:, index])
+            if deviation > LARGEST or far:
+                worth = max(deviation, abs(mean) / deviation)
+                loud.append((-worth, f"{loaded.features[index]} (mean {mean:.4g}, standard deviation {deviation:.4g})"))
+        if loud:
+            yield self._loud(draft, [text for _, text in sorted(loud)])
+
+    def _constant(self, draft: Draft, same: Sequence[str]) -> Diagnostic:
+        from ffspec.data.problems import quoted
+
+        source = draft.parts["dataset"].source
+        return self.report(
+            f"a column must vary to teach anything, but all training rows have the same number in {quoted(same)}",
+            ("dataset", source.name),
+            hint=f"leave it out with drop: [{same[0]}]" if isinstance(source, Table) and len(same) == 1 else None,
+            severity=Severity.INFO,
+        )
+
+    def _loud(self, draft: Draft, loud: Sequence[str]) -> Diagnostic:
+        from ffspec.data.problems import some
+
+        path = ("dataset", "prepare")
+        prepare = draft.parts["dataset"].prepare
+        # What else `prepare` says, it shall go on saying.
+        whole = prepare.model_fields_set <= {"scale"}
+        return self.report(
+            f"features should lie near 0 and vary by about 1, found {some(loud)}",
+            path,
+            hint="write prepare: standardize",
+            edit=Edit(action="set", path=path if whole else (*path, "scale"), value="standardize", safe=False),
+        )
+
+
+def _numbers(loaded: Loaded) -> list[int]:
+    """Return the features that are columns of numbers."""
+    positions, start = [], 0
+    for column in loaded.preparation.columns:
+        levels = getattr(column, "features", None)
+        if levels is None:
+            positions.append(start)
+        start += 1 if levels is None else len(levels)
+    return positions
+
+
+@final
+class TargetSize(DataRule):
+    """FF202: targets of another size than the default learning rate is made for."""
+
+    about: ClassVar[Code] = Code(
+        code="FF202",
+        title="targets that the default learning rate does not fit",
+        reason="A network starts with predictions near 0 that vary by less than 1. adam's steps are as long as lr, "
+        "whatever the gradient: at 0.001 it takes thousands of them to reach targets in the hundreds. sgd's steps grow "
+        "with the error, and with such targets run away; with tiny ones they hardly begin. Where lr is written, "
+        "somebody has thought of that.",
+        wrong="dataset: {regression: {n_features: 5, n_informative: 5}}\nloss: mse\noptimizer: adam\n",
+        right="dataset: {regression: {n_features: 5, n_informative: 5}}\nloss: mse\noptimizer: {adam: {lr: 0.1}}\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="stackoverflow.com/q/45154470, /q/38319898",
+    )
+
+    def inspect(self, draft: Draft, loaded: Loaded) -> Iterator[Diagnostic]:
+        """Look at each column of the training targets, unless the spec gives a learning rate or a first guess."""
+        loss, optimizer, scheduler = (draft.parts.get(key) for key in ("loss", "optimizer", "scheduler"))
+        plain = loss is not None and loss.target == "value" and loss.name != "poisson_nll" and loaded.classes is None
+        if not plain or optimizer is None or optimizer.name in {"lbfgs", "rprop"}:
+            return
+        chosen = "lr" in optimizer.model_fields_set or (scheduler is not None and scheduler.name == "one_cycle")
+        last = _last_linear(draft)
+        if chosen or (last is not None and "bias" in last.initialisers):
+            return
+        from ffspec.rules import statistics
+
+        _, deviations = statistics.moments(loaded.splits["train"].y)
+        strange = [
+            f"{name} ({deviation:.3g})"
+            for name, deviation in zip(loaded.targets, deviations.tolist(), strict=True)
+            if not SMALLEST <= deviation <= LARGEST
+        ]
+        if strange:
+            yield self._told(optimizer, strange, large=bool((deviations > LARGEST).any()))
+
+    def _told(self, optimizer: Any, strange: Sequence[str], *, large: bool) -> Diagnostic:
+        from ffspec.data.problems import some
+
+        # adam and its relatives need a larger rate for larger targets, and the others a smaller one.
+        word = "larger" if large is (optimizer.name in ADAMS) else "smaller"
+        return self.report(
+            f"targets should vary by {SMALLEST:g} to {LARGEST:g} for the default lr, {optimizer.lr:g}, "
+            f"found the standard deviation of {some(strange)}",
+            ("optimizer", optimizer.name, "lr"),
+            hint=f"write a {word} lr, or bring the targets to a size of about 1",
+        )
+
+
+@final
+class LargeCounts(DataRule):
+    """FF210: counts far from the first prediction of poisson_nll."""
+
+    about: ClassVar[Code] = Code(
+        code="FF210",
+        title="large counts without a first guess",
+        reason="The output under poisson_nll is the logarithm of the expected count. It starts near 0, which predicts "
+        "exp(0) = 1. Where counts are in the hundreds, the first gradients are in the hundreds too, and one step too "
+        "far is worse: the loss grows with the exponential of the output. With the logarithm of the mean as the last "
+        "bias, the first prediction is of the right size.",
+        wrong="dataset:\n"
+        "  inline:\n"
+        "    x: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+        "    y: [310, 295, 402, 388, 420, 451, 447, 502, 515, 530]\n"
+        "loss: poisson_nll\n",
+        right="dataset:\n"
+        "  inline:\n"
+        "    x: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+        "    y: [310, 295, 402, 388, 420, 451, 447, 502, 515, 530]\n"
+        "layers: [{linear: 8}, relu, {linear: {bias_init: {constant: 6}}}]\n"
+        "loss: poisson_nll\n",
+        severity=Severity.WARNING,
+        optional=True,
+        source="torch.nn.PoissonNLLLoss, exp(input) - target * input",
+    )
+
+    def inspect(self, draft: Draft, loaded: Loaded) -> Iterator[Diagnostic]:
+        """Compare the mean of the training targets with the first prediction."""
+        loss, last = draft.parts.get("loss"), _last_linear(draft)
+        if loss is None or loss.name != "poisson_nll" or last is None or "bias" in last.initialisers:
+            return
+        mean = float(loaded.splits["train"].y.mean())
+        if not COUNT < mean < inf:
+            return
+        guess = round(log(mean), 1)
+        path = (*last.path, "linear", "bias_init")
+        biased = layer_at(draft.parts, last.path).bias
+        edit = Edit(action="set", path=path, value={"constant": guess}, safe=False)
+        yield self.report(
+            f"the first prediction of poisson_nll is about 1, but the mean of the training targets is {mean:.4g}",
+            last.path,
+            hint=f"write bias_init: {{constant: {guess:g}}} for the last linear: exp({guess:g}) is about that",
+            edit=edit if biased and "repeat" not in last.path else None,
+        )
+
+
+def _last_linear(draft: Draft) -> Step | None:
+    """Return the linear nearest to the output."""
+    return next((step for step in reversed(draft.steps) if step.call.target in LEARNING), None)
