@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ffspec.runner.result import Result
     from ffspec.runner.run import Observer, Request
 
-MENDING = 20
-"""Rounds of mending: one edit can bring another fault to light, but not for ever."""
+MENDING = 500
+"""Edits that are applied at most: each is followed by another look at the whole."""
 
 Source = str | Path | Spec
 """A spec, or where to find one: a path, or YAML text (anything with a line break)."""
@@ -55,7 +55,12 @@ def dump(spec: Spec, path: str | Path | None = None) -> str:
 
 
 def check(
-    source: Source, *, overrides: Sequence[str] = (), allow: Collection[str] = (), data: bool = False
+    source: Source,
+    *,
+    overrides: Sequence[str] = (),
+    allow: Collection[str] = (),
+    data: bool = False,
+    probe: bool = False,
 ) -> tuple[Diagnostic, ...]:
     """Return everything that is wrong with a spec, in file order; nothing is raised for it.
 
@@ -64,10 +69,10 @@ def check(
         overrides: What to change, as `path=value`; only for a path or text.
         allow: The codes of rules to let through.
         data: Whether to load the rows and apply the rules that read them.
+        probe: Whether to build the network too, and try it on a batch.
     """
-    if isinstance(source, Spec):
-        return diagnose(document.of(source), allow, data=data)
-    return diagnose(open_document(source, overrides), allow, data=data)
+    opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
+    return diagnose(opened, allow, data=data, probe=probe)
 
 
 def plan(source: Source) -> Plan:
@@ -153,38 +158,48 @@ def open_document(source: str | Path, overrides: Sequence[str] = ()) -> Document
     return document.load(source, overrides=tuple(overrides))
 
 
-def diagnose(opened: Document, allow: Collection[str] = (), *, data: bool = False) -> tuple[Diagnostic, ...]:
+def diagnose(
+    opened: Document, allow: Collection[str] = (), *, data: bool = False, probe: bool = False
+) -> tuple[Diagnostic, ...]:
     """Return a document's structural faults and what the rules find in its valid part, in file order.
 
-    With `data` the rows are loaded, and judged too, where nothing stands in the way.
+    With `data` the rows are loaded and judged too, with `probe` the network tried, where nothing stands in the way.
     """
     review = _read(opened, allow)
     sure = all(item.severity is not Severity.ERROR for item in review.told)
-    if data and sure and opened.spec is not None:
-        review = Review(opened, allow)
-        review.take(*_inspected(opened.spec.at(opened.directory)))
+    if (data or probe) and sure and opened.spec is not None:
+        review = Review(opened, frozenset(allow) | opened.spec.allowed)
+        _inspect(opened.spec.at(opened.directory), review, probe=probe)
     return document.in_order((*review.told, *review.unused()))
 
 
 def mend(opened: Document, allow: Collection[str] = ()) -> tuple[Document, int]:
-    """Apply the safe edits of a document's findings, until none is left.
+    """Apply the safe edits of a document's findings, one after another, until none is left.
+
+    One at a time, because an edit can make another needless, or bring a new fault to light.
 
     Returns:
         The mended document, and how many edits were applied.
     """
     from ffspec.patches import apply
 
-    count = 0
-    for _ in range(MENDING):
+    seen, count = {opened.source.text}, 0
+    while count < MENDING:
         patches = [item.patch for item in diagnose(opened, allow) if item.patch is not None and item.patch.safe]
-        if not patches:
+        texts = (apply(opened.source.text, [patch]) for patch in patches)
+        text = next((text for text in texts if text not in seen and _readable(text, opened)), None)
+        if text is None:
             break
-        text = apply(opened.source.text, patches)
-        mended = document.parse(text, opened.source.name, directory=opened.directory)
-        if len(mended.diagnostics) > len(opened.diagnostics):  # an edit must never make it worse
-            break
-        opened, count = mended, count + len(patches)
+        seen.add(text)
+        opened = document.parse(text, opened.source.name, directory=opened.directory)
+        count += 1
     return opened, count
+
+
+def _readable(text: str, opened: Document) -> bool:
+    """Return whether an edited text reads no worse than before."""
+    now = document.parse(text, opened.source.name, directory=opened.directory).source
+    return len(now.diagnostics) <= len(opened.source.diagnostics)
 
 
 def sound(opened: Document, allow: Collection[str] = ()) -> Spec:
@@ -208,16 +223,22 @@ def _read(opened: Document, allow: Collection[str]) -> Review:
     return review
 
 
-def _inspected(spec: Spec) -> tuple[tuple[Diagnostic, ...], tuple[str, ...]]:
-    """Load the rows of a spec; return what the rules find, and which were tried."""
+def _inspect(spec: Spec, review: Review, *, probe: bool) -> None:
+    """Load the rows of a spec, and let `review` take what the rules find."""
     from ffspec.data import load_spec
     from ffspec.rules import data_rules
 
-    tried = tuple(rule.about.code for rule in (*STATIC, *data_rules()))
+    static = [rule.about.code for rule in STATIC]
     try:
-        return inspect(dict(spec), load_spec(spec)), tried
+        if probe:
+            from ffspec.runner.run import inspect_network
+
+            inspect_network(_request(spec, None), review)
+        else:
+            review.take(inspect(dict(spec), load_spec(spec)))
+        review.take((), (*static, *(rule.about.code for rule in data_rules())))
     except SpecError as error:
-        return (*error.diagnostics, *examine(dict(spec))), tried[: len(STATIC)]
+        review.take((*error.diagnostics, *examine(dict(spec))), static)
 
 
 def _spec(source: Source) -> Spec:

@@ -93,6 +93,8 @@ class FfspecError(Exception):
     """The root of every error ffspec raises on purpose; `exit_code` is what the command returns for it."""
 
     exit_code = 70
+    code: str | None = None
+    """The code that `ffspec explain` knows more of."""
 
 
 class SpecError(FfspecError):
@@ -123,6 +125,7 @@ class DivergedError(FfspecError):
     """Training produced a non-finite loss or weight."""
 
     exit_code = 3
+    code = "FF306"
 
 
 class StorageError(FfspecError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from ffspec.diagnostics import Diagnostic, Path, SpecError
+from ffspec.diagnostics import Diagnostic, Edit, Path, SpecError
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.kinds import Layer, Length, Phase
 from ffspec.spec.layers import Linear, Repeat, Residual
@@ -247,7 +247,10 @@ class _Fold:
             step = replace(layer.as_step(shape), path=here)
         except Misfit as misfit:
             path = (*here, layer.name, misfit.argument) if misfit.argument else here
-            self._report(misfit.code, misfit.message, path, misfit.hint)
+            edit = None
+            if misfit.instead is not None:  # the layer before may be what is wrong
+                edit = Edit(action="replace", path=path, value=misfit.instead, safe=False)
+            self._report(misfit.code, misfit.message, path, misfit.hint, edit)
             return Step(call=UNKNOWN, input=shape, output=(None,), path=here), (None,)
         before, self._parameters = self._parameters, self._parameters + (step.parameters or 0)
         if before <= PARAMETER_LIMIT < self._parameters:
@@ -267,11 +270,11 @@ class _Fold:
         step = Step(call=Call("ffspec.Residual"), input=shape, output=shape, flops=width, path=here, steps=steps)
         return step, shape
 
-    def _report(self, code: str, message: str, path: Path, hint: str | None = None) -> None:
+    def _report(self, code: str, message: str, path: Path, hint: str | None = None, edit: Edit | None = None) -> None:
         """Add a fault, once for all turns of a repeat."""
         if (path, code) not in self._seen:
             self._seen.add((path, code))
-            self.problems.append(Diagnostic(code=code, message=message, path=path, hint=hint))
+            self.problems.append(Diagnostic(code=code, message=message, path=path, hint=hint, edit=edit))
 
 
 def _last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
@@ -303,18 +306,20 @@ def _output_problems(
     if needed is None or width is None or width == needed:
         return
     where: Path = ("layers", len(layers) - 1)
+    edit = None
     hint = f"end the layers with linear: {needed}"
     last = _last_linear(layers)
     if last is not None and getattr(layers[last], "out_features", None) == width:
         where = ("layers", last, "linear", "out_features")
         hint = f"write {needed}, or leave it out: it is inferred"
+        edit = Edit(action="replace", path=where, value=needed)
     if loss.target == "index":
         message = f"{loss.name} needs one output for each of the {needed} classes, found {width}"
-        yield Diagnostic(code="FF113", message=message, path=where, hint=hint)
+        yield Diagnostic(code="FF113", message=message, path=where, hint=hint, edit=edit)
     else:
         what = _columns(facts)
         message = f"the output must have the target's shape, {what}, found {width}"
-        yield Diagnostic(code="FF114", message=message, path=where, hint=hint)
+        yield Diagnostic(code="FF114", message=message, path=where, hint=hint, edit=edit)
 
 
 def _columns(facts: Facts) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ def spec_of(*layers: Any, **parts: Any) -> Spec:
 def problems(*layers: Any, **parts: Any) -> list[Diagnostic]:
     """Return what the planner finds, four features and three classes coming in unless another dataset is named."""
     spec = spec_of(*layers, **parts)
-    return list(draft({name: getattr(spec, name) for name in Spec.model_fields}).problems)
+    found = draft({name: getattr(spec, name) for name in Spec.model_fields}).problems
+    return [replace(item, edit=None) for item in found]
 
 
 def linear(index: int, argument: str = "out_features") -> tuple[str | int, ...]:

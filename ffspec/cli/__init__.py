@@ -76,7 +76,9 @@ def _exit_code(arguments: list[str]) -> int:
 
 def _said(error: FfspecError) -> str:
     text = str(error)
-    return text if "error[" in text else f"error: {text}"
+    if "error[" in text:
+        return text
+    return f"error: {text}" if error.code is None else f"error[{error.code}]: {text}"
 
 
 def _report_crash(*, debug: bool) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.SET
 @options.ALLOW
 @click.option("--data", is_flag=True, help="Load the rows, and check them too.")
+@click.option("--probe", is_flag=True, help="Build the network too, and try it on a batch.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely, in the file.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @options.VERBOSE
@@ -30,6 +31,7 @@ def check(
     allow: tuple[str, ...],
     *,
     data: bool,
+    probe: bool,
     fix: bool,
     diff: bool,
     verbose: bool,
@@ -47,7 +49,7 @@ def check(
         opened = document.load(path, overrides)
         if fix or diff:
             opened = _mended(opened, path, allow, show=diff)
-        checked.append((path, opened, api.diagnose(opened, allow, data=data)))
+        checked.append((path, opened, api.diagnose(opened, allow, data=data, probe=probe)))
     if form == "text":
         for path, opened, found in checked:
             _print(path, opened, found, verbose=verbose)

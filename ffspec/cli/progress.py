@@ -86,8 +86,23 @@ def summary(result: Result) -> str:
         [split, *(figure(side[split].get(name)) for name in names for side in (result.before, result.after))]
         for split in result.after
     ]
+    lines = [table(header, rows), *_beside(result)]
     met = (f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}" for item in result.expectations)
-    lines = [table(header, rows), *met]
+    lines += met
     if result.directory is not None:
         lines.append(f"  run directory: {result.directory}")
     return "\n".join(lines)
+
+
+def _beside(result: Result) -> list[str]:
+    """Return the network's metrics beside those of simpler models, as a table."""
+    if not result.baselines:
+        return []
+    split = result.baselines[0].split
+    names = list(result.baselines[0].measures)
+    rows = [["this network", *(figure(result.after[split].get(name)) for name in names)]]
+    whole = len(result.data.splits["train"])
+    for item in reversed(result.baselines):
+        part = f" ({count(item.rows)} rows)" if item.rows < whole else ""
+        rows.append([item.name + part, *(figure(item.measures.get(name)) for name in names)])
+    return [table([f"on {split}", *names], rows)]

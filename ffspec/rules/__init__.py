@@ -87,8 +87,10 @@ def codes() -> tuple[Code, ...]:
     from ffspec import codes as of_reading
     from ffspec.data import codes as of_data
     from ffspec.rules import planning as of_planning
+    from ffspec.rules.outcomes import OUTCOMES
+    from ffspec.rules.probes import PROBES
 
-    texts = {rule.about.code: rule.about for rule in (*STATIC, *data_rules())}
+    texts = {rule.about.code: rule.about for rule in (*STATIC, *data_rules(), *PROBES, *OUTCOMES)}
     known = (*of_reading.CODES, *of_data.CODES, *of_planning.CODES, *texts.values())
     return tuple(sorted(known, key=lambda code: code.code))
 

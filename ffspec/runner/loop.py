@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ffspec.builder.scheduler import Schedule
     from ffspec.runner.evaluation import Batch, Judge
+    from ffspec.runner.watching import Watch
     from ffspec.spec.training import EarlyStopping, Training
 
 Row = dict[str, Any]
@@ -44,6 +45,8 @@ class Trainer:
     """The stream the row order is drawn from."""
     watched: tuple[str, ...] = ()
     """The splits that are evaluated after every epoch."""
+    watch: Watch | None = None
+    """Looks at some of the steps."""
 
     def run(self, observe: Callable[[Row], None]) -> list[Row]:
         """Train in place; the best weights are restored where early stopping is asked for.
@@ -60,6 +63,8 @@ class Trainer:
         )
         self.network.train()
         for epoch in range(1, self.settings.epochs + 1):
+            if self.watch is not None:
+                self.watch.before_epoch(epoch)
             row: Row = {"epoch": epoch, "lr": self._lr(), "loss": self._epoch()}
             if not isfinite(row["loss"]) or not isfinite(row["lr"]):
                 message = f"the training loss is {row['loss']} in epoch {epoch}, with learning rate {row['lr']:g}"
@@ -86,6 +91,8 @@ class Trainer:
         for x_BF, target in self._batches(train):
             # Nothing here waits for a value.
             total.add_(self._step(x_BF, target, parameters).detach(), alpha=len(x_BF))
+            if not rows and self.watch is not None:
+                self.watch.after_step()
             rows += len(x_BF)
         return float(total) / max(rows, 1)
 

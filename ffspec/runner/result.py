@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ffspec.data import Loaded
     from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Plan
+    from ffspec.runner.baselines import Baseline
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.expectations import Expectation
     from ffspec.runner.loop import Row
@@ -36,6 +37,8 @@ class Result:
     """One row an epoch: epoch, lr, loss, and validation measures where there is a validation split."""
     expectations: tuple[Expectation, ...]
     """The spec's checks and whether they held."""
+    baselines: tuple[Baseline, ...] = ()
+    """What simpler models reach on the test split, or on the last there is."""
     findings: tuple[Diagnostic, ...] = ()
     """What the rules found before, while and after training, of the kind that does not stop a run."""
     directory: Path | None

@@ -5,34 +5,32 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from ffspec import rundir
-from ffspec.builder.loss import build_loss, encode
-from ffspec.builder.network import build_network, parameter_type
-from ffspec.builder.optimizer import build_optimizers
-from ffspec.builder.scheduler import Schedule
 from ffspec.builder.streams import untouched
 from ffspec.data import load_spec
-from ffspec.diagnostics import DivergedError, FfspecError, SpecError, UnavailableDeviceError
+from ffspec.diagnostics import DivergedError, FfspecError, SpecError
 from ffspec.planner import plan as make_plan
 from ffspec.rules import inspect
-from ffspec.runner.evaluation import Batch, Judge, check
-from ffspec.runner.expectations import expectations, larger_is_better
-from ffspec.runner.loop import Trainer
+from ffspec.rules.network import is_linear_model
+from ffspec.rules.outcomes import OUTCOMES
+from ffspec.rules.probes import PROBES
+from ffspec.runner.baselines import compare, fit_baselines
+from ffspec.runner.evaluation import check
+from ffspec.runner.expectations import expectations
+from ffspec.runner.probes import STEPS, affordable, make_trial
 from ffspec.runner.record import Record
 from ffspec.runner.result import Result
+from ffspec.runner.setup import set_up, trainer_of
+from ffspec.runner.watching import Watch, outcome_of
 from ffspec.seeds import derive
-from ffspec.spec.metrics import DEFAULTS, find_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from torch import nn
 
     from ffspec.data import Loaded
     from ffspec.diagnostics import Diagnostic
@@ -40,8 +38,7 @@ if TYPE_CHECKING:
     from ffspec.review import Review
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.loop import Row
-    from ffspec.spec.kinds import Phase
-    from ffspec.spec.metrics import Metric
+    from ffspec.runner.setup import Setup
     from ffspec.spec.root import Spec
 
 
@@ -108,7 +105,8 @@ def execute(request: Request, review: Review, observer: Observer | None = None) 
     try:
         with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
             directory = record.path if record else None
-            result = _train(spec, plan, loaded, review, observer=observer, rows=rows, directory=directory)
+            setup = set_up(spec, plan, loaded)
+            result = _train(setup, review, observer=observer, rows=rows, directory=directory)
     except FfspecError as error:
         if record is not None:
             record.fail(rows, "diverged" if isinstance(error, DivergedError) else "failed", str(error))
@@ -135,109 +133,58 @@ def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:
     return loaded, make_plan(request.spec, loaded.facts)
 
 
-def _train(  # noqa: PLR0913 - the parts of a run
-    spec: Spec,
-    plan: Plan,
-    loaded: Loaded,
-    review: Review,
-    *,
-    observer: Observer,
-    rows: list[Row],
-    directory: Path | None,
-) -> Result:
-    device = choose_device(spec.training.device)
-    network = build_network(plan, seed=spec.seed, precision=spec.training.precision).to(device)
-    judge = _judge(spec, plan, loaded, device)
-    dtype = parameter_type(spec.training.precision)
-    splits = {name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()}
-    before = check(network, splits, judge)
-    observer.on_start(spec, plan, before, directory)
+def inspect_network(request: Request, review: Review) -> None:
+    """Load the data, build the network and try it, without training; `review` takes what is found.
+
+    Raises:
+        SpecError: The data or the spec cannot be used.
+    """
+    spec = request.spec
+    loaded, plan = prepare(request, review)
+    with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
+        setup = set_up(spec, plan, loaded)
+        review.take(_probe(setup, check(setup.network, setup.splits, setup.judge), STEPS))
+
+
+def _probe(setup: Setup, before: dict[str, Measures], steps: int) -> Iterator[Diagnostic]:
+    """Yield what a trial of the untrained network shows."""
+    trial = make_trial(setup, before["train"]["loss"], steps)
+    for rule in PROBES:
+        yield from rule.judge(trial)
+
+
+def _train(setup: Setup, review: Review, *, observer: Observer, rows: list[Row], directory: Path | None) -> Result:
+    spec, network, judge = setup.spec, setup.network, setup.judge
+    before = check(network, setup.splits, judge)
+    observer.on_findings(review.take(_probe(setup, before, affordable(setup.plan))), review)
+    review.stop()
+    observer.on_start(spec, setup.plan, before, directory)
 
     def observe(row: Row) -> None:
         rows.append(row)
         observer.on_epoch(row)
 
-    _trainer(spec, plan, network, judge, splits).run(observe)
-    after = check(network, splits, judge)
+    watch = Watch(network)
+    trainer_of(setup, watch).run(observe)
+    after = check(network, setup.splits, judge)
+    judged = "test" if "test" in after else "validation" if "validation" in after else "train"
+    baselines = fit_baselines(setup.loaded, judge.metrics, judged)
+    comparisons = compare(baselines, after[judged], judge.metrics, linear=is_linear_model(setup.plan.steps))
+    outcome = outcome_of(setup, watch, rows, comparisons)
+    observer.on_findings(review.take(item for rule in OUTCOMES for item in rule.judge(outcome)), review)
     return Result(
         spec=spec,
-        plan=plan,
-        data=loaded,
+        plan=setup.plan,
+        data=setup.loaded,
         model=network.eval(),
         before=before,
         after=after,
         history=tuple(rows),
         expectations=tuple(expectations(spec.checks, before, after)),
+        baselines=baselines,
         findings=review.told,
         directory=directory,
     )
-
-
-def _judge(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Judge:
-    classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
-    y = torch.from_numpy(loaded.splits["train"].y)
-    counts = [] if classes is None else torch.bincount(y, minlength=classes).tolist()
-    bf16 = spec.training.precision == "bf16"
-    return Judge(
-        spec=spec.loss,
-        loss=build_loss(plan.loss, counts=counts, dtype=parameter_type(spec.training.precision)).to(device),
-        classes=classes,
-        metrics=chosen_metrics(spec, plan),
-        autocast=partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16),
-    )
-
-
-def _trainer(spec: Spec, plan: Plan, network: nn.Sequential, judge: Judge, splits: dict[str, Batch]) -> Trainer:
-    optimizers = build_optimizers(spec.optimizer, network)
-    monitor = watched_by(plan.schedule)
-    stopping = spec.training.early_stopping
-    return Trainer(
-        network=network,
-        judge=judge,
-        optimizers=optimizers,
-        schedule=Schedule(plan.schedule, optimizers, maximize=larger_is_better(monitor)),
-        settings=spec.training,
-        splits=splits,
-        order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
-        watched=watched_splits(tuple(splits), monitor, stopping.monitor if stopping else ""),
-    )
-
-
-def watched_by(schedule: Sequence[Phase]) -> str:
-    """Return the measure a schedule looks for a plateau in; nothing if it has none of its own."""
-    return next((phase.monitor for phase in schedule if phase.monitor), "")
-
-
-def chosen_metrics(spec: Spec, plan: Plan) -> tuple[Metric, ...]:
-    """Return the metrics a spec names, or the usual ones for its target; and those its checks and monitors name."""
-    kind = plan.facts.target
-    named = list(spec.metrics if spec.metrics is not None else DEFAULTS[kind] if kind else ())
-    stopping = spec.training.early_stopping
-    measures = [*spec.checks.improving, *spec.checks.bounds, watched_by(plan.schedule)]
-    measures += [stopping.monitor] if stopping else []
-    named += [measure.partition(".")[2] for measure in measures]
-    found = (find_metric(name) for name in dict.fromkeys(named))
-    return tuple(metric for metric in found if metric is not None)
-
-
-def watched_splits(splits: tuple[str, ...], *monitors: str) -> tuple[str, ...]:
-    """Return the splits to evaluate after every epoch: validation, and what is monitored."""
-    wanted = {"validation", *(monitor.partition(".")[0] for monitor in monitors)}
-    return tuple(name for name in splits if name in wanted)
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device a spec asks for; `auto` is a GPU where there is one.
-
-    Raises:
-        UnavailableDeviceError: The machine does not have it.
-    """
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
-    if not available[name]:
-        raise UnavailableDeviceError(f"training.device is {name}, which this machine does not have; write device: auto")
-    return torch.device(name)
 
 
 @contextmanager
@@ -257,12 +204,3 @@ def unwarned() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
         yield
-
-
-def _batch(x: Any, y: Any, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:
-    target = torch.from_numpy(y)
-    return Batch(
-        x=torch.from_numpy(x).to(device=device, dtype=dtype),
-        y=target.to(device),
-        target=encode(target, judge.spec.target, judge.classes, dtype).to(device),
-    )

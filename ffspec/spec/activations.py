@@ -71,6 +71,7 @@ class PReLU(Layer):
                 "FF112",
                 f"num_parameters must be 1 or the {width} features it receives, found {self.num_parameters}",
                 argument="num_parameters",
+                instead=width,
             )
         return Step(
             call=Call("nn.PReLU", fields_of(self)),

@@ -42,6 +42,7 @@ class Linear(Layer):
                 f"in_features must be {width}, the width it receives, found {self.in_features}",
                 argument="in_features",
                 hint=f"write {width}, or leave it out: it is inferred",
+                instead=width,
             )
         width = self.in_features if width is None else width
         weights = times(width, out)

@@ -51,12 +51,16 @@ class Step:
 class Misfit(Exception):
     """A layer cannot take the shape it receives."""
 
-    def __init__(self, code: str, message: str, *, argument: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, argument: str | None = None, hint: str | None = None, instead: Any = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.argument = argument
         self.hint = hint
+        self.instead = instead
+        """The value to write for `argument`, where there is only one."""
 
 
 def fields_of(component: Component) -> dict[str, Any]:

@@ -1,0 +1,125 @@
+"""What a network must beat: models that take no craft, fitted on the same training rows."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ffspec.rules.outcomes import Comparison
+from ffspec.runner.metrics import measure
+from ffspec.spec.losses import MSE, CrossEntropy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ffspec.data import Loaded
+    from ffspec.spec.metrics import Metric
+
+ROWS = 20_000
+"""Training rows the linear model is fitted on at most; more change its coefficients by less than they are unsure."""
+WORK = 20_000_000
+"""Rows times features times classes it is fitted on at most: a second or so."""
+LINEAR = "linear model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A simple model and its metrics on one split."""
+
+    name: str
+    split: str
+    measures: Mapping[str, float]
+    rows: int
+    """The training rows it was fitted on."""
+
+
+def fit_baselines(loaded: Loaded, metrics: Sequence[Metric], split: str) -> tuple[Baseline, ...]:
+    """Fit the majority class (or the mean) and scikit-learn's logistic (or ridge) regression, and measure both.
+
+    Args:
+        loaded: The data; the features are standardised by the training rows for the linear model.
+        metrics: What to compute.
+        split: The split to measure on.
+    """
+    train, judged = loaded.splits["train"], loaded.splits[split]
+    if not metrics or not len(train):
+        return ()
+    chosen = np.arange(0, len(train), _stride(loaded))
+    constant = _constant(loaded, len(judged))
+    fitted = _linear(loaded, train.x[chosen], train.y[chosen], judged.x)
+    classes = None if loaded.classes is None else len(loaded.classes)
+    outputs = {"mean" if classes is None else "majority class": (constant, len(train)), LINEAR: (fitted, len(chosen))}
+    loss = MSE() if classes is None else CrossEntropy()
+    made = []
+    for name, (output, rows) in outputs.items():
+        if output is not None:
+            found = measure(torch.from_numpy(output), torch.from_numpy(judged.y), loss, classes, metrics)
+            made.append(Baseline(name=name, split=split, measures=found, rows=rows))
+    return tuple(made)
+
+
+def compare(
+    baselines: Sequence[Baseline], measures: Mapping[str, float], metrics: Sequence[Metric], *, linear: bool
+) -> tuple[Comparison, ...]:
+    """Put the network beside the baselines, by the first metric.
+
+    Args:
+        baselines: What was fitted.
+        measures: What the network reached on the same split.
+        metrics: The metrics of the run.
+        linear: Whether the network is a linear model itself, and need not beat another.
+    """
+    made = []
+    for item in baselines:
+        metric = next((one for one in metrics if one.name in item.measures and one.name in measures), None)
+        if metric is not None and not (linear and item.name == LINEAR):
+            made.append(
+                Comparison(
+                    baseline=item.name,
+                    split=item.split,
+                    measure=metric.name,
+                    maximize=metric.maximize,
+                    network=measures[metric.name],
+                    other=item.measures[metric.name],
+                )
+            )
+    return tuple(made)
+
+
+def _stride(loaded: Loaded) -> int:
+    train = loaded.splits["train"]
+    width = int(train.x.shape[1]) * max(2, loaded.facts.outputs or 1)
+    return max(1, -(-len(train) // min(ROWS, max(1000, WORK // width))))
+
+
+def _constant(loaded: Loaded, rows: int) -> Any:
+    """Return the output of a model that ignores the features: log-frequencies, or the mean."""
+    y = loaded.splits["train"].y
+    if loaded.classes is None:
+        return np.tile(y.mean(axis=0), (rows, 1))
+    counts = np.bincount(y, minlength=len(loaded.classes))
+    return np.tile(np.log(np.maximum(counts, 1e-9) / len(y)), (rows, 1))
+
+
+def _linear(loaded: Loaded, x: Any, y: Any, rows: Any) -> Any:
+    """Return the output of a linear model, as scores of all classes or as numbers; None where there is none to fit."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    center, scale = x.mean(axis=0), x.std(axis=0)
+    scale[scale == 0] = 1.0
+    x, rows = (x - center) / scale, (rows - center) / scale
+    if loaded.classes is None:
+        return Ridge().fit(x, y).predict(rows).reshape(len(rows), -1)
+    present = np.unique(y)
+    if len(present) < 2:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a baseline that stops early is a baseline still
+        model = LogisticRegression(max_iter=200).fit(x, y)
+    output = np.full((len(rows), len(loaded.classes)), -np.inf)
+    output[:, present] = model.predict_log_proba(rows)
+    return np.maximum(output, -700.0)

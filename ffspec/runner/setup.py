@@ -1,0 +1,142 @@
+"""What a training is made of: the network on its device, its splits as tensors, and what judges them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ffspec.builder.loss import build_loss, encode
+from ffspec.builder.network import build_network, parameter_type
+from ffspec.builder.optimizer import build_optimizers
+from ffspec.builder.scheduler import Schedule
+from ffspec.diagnostics import UnavailableDeviceError
+from ffspec.runner.evaluation import Batch, Judge
+from ffspec.runner.expectations import larger_is_better
+from ffspec.runner.loop import Trainer
+from ffspec.seeds import derive
+from ffspec.spec.metrics import DEFAULTS, find_metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import nn
+
+    from ffspec.data import Loaded
+    from ffspec.planner import Plan
+    from ffspec.runner.watching import Watch
+    from ffspec.spec.kinds import Phase
+    from ffspec.spec.metrics import Metric
+    from ffspec.spec.root import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything that is there before the first step."""
+
+    spec: Spec
+    plan: Plan
+    loaded: Loaded
+    network: nn.Sequential
+    judge: Judge
+    splits: Mapping[str, Batch]
+
+
+def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
+    """Build the network, and move it and the rows to the device.
+
+    Raises:
+        UnavailableDeviceError: The machine does not have the device.
+    """
+    device = choose_device(spec.training.device)
+    dtype = parameter_type(spec.training.precision)
+    judge = _judge(spec, plan, loaded, device)
+    return Setup(
+        spec=spec,
+        plan=plan,
+        loaded=loaded,
+        network=build_network(plan, seed=spec.seed, precision=spec.training.precision).to(device),
+        judge=judge,
+        splits={name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()},
+    )
+
+
+def trainer_of(setup: Setup, watch: Watch | None = None) -> Trainer:
+    """Return what trains a set-up network."""
+    spec, plan = setup.spec, setup.plan
+    optimizers = build_optimizers(spec.optimizer, setup.network)
+    monitor = watched_by(plan.schedule)
+    stopping = spec.training.early_stopping
+    return Trainer(
+        network=setup.network,
+        judge=setup.judge,
+        optimizers=optimizers,
+        schedule=Schedule(plan.schedule, optimizers, maximize=larger_is_better(monitor)),
+        settings=spec.training,
+        splits=setup.splits,
+        order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
+        watched=watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else ""),
+        watch=watch,
+    )
+
+
+def watched_by(schedule: Sequence[Phase]) -> str:
+    """Return the measure a schedule looks for a plateau in; nothing if it has none of its own."""
+    return next((phase.monitor for phase in schedule if phase.monitor), "")
+
+
+def chosen_metrics(spec: Spec, plan: Plan) -> tuple[Metric, ...]:
+    """Return the metrics a spec names, or the usual ones for its target; and those its checks and monitors name."""
+    kind = plan.facts.target
+    named = list(spec.metrics if spec.metrics is not None else DEFAULTS[kind] if kind else ())
+    stopping = spec.training.early_stopping
+    measures = [*spec.checks.improving, *spec.checks.bounds, watched_by(plan.schedule)]
+    measures += [stopping.monitor] if stopping else []
+    named += [measure.partition(".")[2] for measure in measures]
+    found = (find_metric(name) for name in dict.fromkeys(named))
+    return tuple(metric for metric in found if metric is not None)
+
+
+def watched_splits(splits: tuple[str, ...], *monitors: str) -> tuple[str, ...]:
+    """Return the splits to evaluate after every epoch: validation, and what is monitored."""
+    wanted = {"validation", *(monitor.partition(".")[0] for monitor in monitors)}
+    return tuple(name for name in splits if name in wanted)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device a spec asks for; `auto` is a GPU where there is one.
+
+    Raises:
+        UnavailableDeviceError: The machine does not have it.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    if not available[name]:
+        raise UnavailableDeviceError(f"training.device is {name}, which this machine does not have; write device: auto")
+    return torch.device(name)
+
+
+def _judge(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Judge:
+    classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
+    y = torch.from_numpy(loaded.splits["train"].y)
+    counts = [] if classes is None else torch.bincount(y, minlength=classes).tolist()
+    bf16 = spec.training.precision == "bf16"
+    return Judge(
+        spec=spec.loss,
+        loss=build_loss(plan.loss, counts=counts, dtype=parameter_type(spec.training.precision)).to(device),
+        classes=classes,
+        metrics=chosen_metrics(spec, plan),
+        autocast=partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16),
+    )
+
+
+def _batch(x: Any, y: Any, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:
+    target = torch.from_numpy(y)
+    return Batch(
+        x=torch.from_numpy(x).to(device=device, dtype=dtype),
+        y=target.to(device),
+        target=encode(target, judge.spec.target, judge.classes, dtype).to(device),
+    )
