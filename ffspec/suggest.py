@@ -183,7 +183,9 @@ def suggest(found: str, choices: Iterable[str]) -> str | None:
     (`units`, `learning_rate`), and the fewest slips of the keyboard (a letter too many, too few, wrong, or two
     swapped).
     """
-    names = {_bare(choice): choice for choice in reversed(tuple(choices))}
+    names: dict[str, str] = {}
+    for choice in choices:
+        names.setdefault(_bare(choice), choice)
     bare = _bare(found)
     if len(bare) > _LONGEST:
         return None
@@ -193,8 +195,9 @@ def suggest(found: str, choices: Iterable[str]) -> str | None:
         for alias in ALIASES.get(stem, ()):
             if _bare(alias) in names:
                 return names[_bare(alias)]
-    ranked = sorted((rank for name in names if (rank := _rank(bare, name)) is not None), key=lambda rank: rank[:-1])
-    return names[ranked[0][-1]] if ranked else None
+    ranked = [(rank, name) for name in names if (rank := _rank(bare, name)) is not None]
+    # Of names as near as each other, the first one listed: lists begin with what is used most.
+    return names[min(ranked, key=lambda pair: pair[0])[1]] if ranked else None
 
 
 def surely(found: str, near: str, choices: Iterable[str]) -> bool:
@@ -227,7 +230,7 @@ def _bare(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def _rank(found: str, name: str) -> tuple[float, bool, int, str] | None:
+def _rank(found: str, name: str) -> tuple[float, bool] | None:
     """Return how far a name is from what was found, or None if it is too far to have been meant."""
     longest = max(len(found), len(name))
     allowed = 1 if longest <= 4 else 2 if longest <= 8 else 3
@@ -236,10 +239,10 @@ def _rank(found: str, name: str) -> tuple[float, bool, int, str] | None:
         return None
     slips: float = distance(found, name)
     if slips > 1 and begun:
-        return 1.5, False, 0, name
+        return 1.5, False
     if slips > allowed or slips >= longest > 1:
         return None
-    return slips, found[0] != name[0], abs(len(found) - len(name)), name
+    return slips, found[0] != name[0]
 
 
 @lru_cache(maxsize=4096)
