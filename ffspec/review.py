@@ -58,8 +58,8 @@ class Review:
         return document.in_order(fresh)
 
     def unused(self) -> tuple[Diagnostic, ...]:
-        """Return a warning for every comment that ignores nothing."""
-        if not self._ignores:
+        """Return a warning for every comment that ignores nothing; of a spec that is not valid, none can be sure."""
+        if not self._ignores or self._document.spec is None:
             return ()
         optional = {code.code: code.optional for code in rules.codes()}
         return tuple(unused(self._ignores, self._found.values(), optional, self._judged))

@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from ffspec.codes import Code
+from ffspec.rules import codes
 from ffspec.spec.base import Component, Node
 from ffspec.spec.dataset import SOURCES, Prepare, Split
 from ffspec.spec.grammar import kinds_of
@@ -25,7 +27,7 @@ from ffspec.spec.schedulers import SCHEDULERS
 from ffspec.spec.training import EarlyStopping, Training
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("docs/spec.md", "docs/tutorial.md")
+PAGES = ("docs/spec.md", "docs/tutorial.md", "docs/rules.md")
 
 SPECS = (
     "perceptron",
@@ -103,6 +105,35 @@ def specs() -> str:
     """Return the table of shipped specs: a link to each, and the first sentences of its comment."""
     rows = [(f"[{name}](../specs/{name}.yaml)", headline(ROOT / "specs" / f"{name}.yaml")) for name in SPECS]
     return table(("spec", "what it shows"), rows)
+
+
+KINDS = {
+    "FF0": "Reading a spec and its data, and whether its parts fit together",
+    "FF1": "The network, its loss and its training",
+    "FF2": "The rows",
+    "FF3": "The untrained network, and the training",
+}
+"""What the codes that begin so are about."""
+
+
+def rules() -> str:
+    """Return the list of all codes, and an entry for each."""
+    parts = []
+    for start, title in KINDS.items():
+        found = [code for code in codes() if code.code.startswith(start)]
+        rows = [(f"[{code.code}](#{code.code.lower()})", code.severity.value, code.title) for code in found]
+        parts += [f"### {title}", table(("code", "severity", "what it is"), rows), *map(entry, found)]
+    return "\n\n".join(parts)
+
+
+def entry(code: Code) -> str:
+    """Return the entry of one code: why, wrong, right, and where it is known from."""
+    kind = f"{code.severity.value}, can be let through" if code.optional else code.severity.value
+    parts = [f"#### {code.code}", f"**{code.title}** ({kind}). {code.reason}"]
+    for word, example in (("Wrong", code.wrong), ("Right", code.right)):
+        text = example.rstrip("\n") or "(an empty file)"
+        parts.append(f"{word}:\n\n```text\n{text}\n```")
+    return "\n\n".join([*parts, *([f"Known from: {code.source}."] if code.source else [])])
 
 
 def headline(spec: Path) -> str:
@@ -189,6 +220,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "early_stopping": lambda: keys(EarlyStopping),
     "metrics": metrics,
     "specs": specs,
+    "codes": rules,
 }
 
 if __name__ == "__main__":

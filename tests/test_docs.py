@@ -50,7 +50,7 @@ def whole(fragment: str) -> str:
 def run_console(text: str) -> None:
     for line in text.splitlines():
         if line.startswith("ffspec "):
-            arguments = shlex.split(line)[1:]
+            arguments = shlex.split(line, comments=True)[1:]
             assert _exit_code(arguments) == 0, line
         else:
             assert line.startswith(SET_UP), line

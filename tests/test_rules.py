@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+from inspect import isabstract
+from math import inf
 from pathlib import Path
 
 import pytest
+import torch
 
 from ffspec import api, document
 from ffspec import rules as package
+from ffspec.builder.network import construct
 from ffspec.codes import Code
 from ffspec.diagnostics import Severity
-from ffspec.rules import STATIC
+from ffspec.rules import STATIC, network
+from ffspec.rules.outcomes import OUTCOMES
 from ffspec.rules.planning import CODES as PLANNING
+from ffspec.rules.probes import PROBES
+from ffspec.rules.rule import Rule
+from ffspec.spec.kinds import Layer
+from ffspec.spec.layers import LAYERS, Linear
 from tests.snippets import whole
 
 CODES = (*PLANNING, *(rule.about for rule in STATIC))
@@ -77,3 +88,68 @@ def test_all_faults_at_once_each_in_its_line() -> None:
 def test_an_invalid_layer_hides_no_other_fault() -> None:
     text = "dataset: iris\nlayers: [{linear: 16}, rellu, {linear: 7}]\nloss: cross_entropy\noptimizer: adam\n"
     assert [item.code for item in api.diagnose(document.parse(text))] == ["FF014", "FF113"]
+
+
+def leaves(kind: type[Rule]) -> set[type[Rule]]:
+    """Return all rules that can be applied, imported or not."""
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    found, waiting = set(), [kind]
+    while waiting:
+        below = waiting.pop().__subclasses__()
+        waiting += below
+        found |= {one for one in below if not isabstract(one)}
+    return found
+
+
+def test_no_rule_is_forgotten() -> None:
+    listed = (*STATIC, *package.data_rules(), *PROBES, *OUTCOMES)
+    assert {type(rule) for rule in listed} == leaves(Rule)
+    for tuples in (STATIC, package.data_rules(), PROBES, OUTCOMES):
+        names = [rule.about.code for rule in tuples]
+        assert names == sorted(set(names))
+
+
+def test_every_rule_says_why_and_from_where() -> None:
+    silent = {code.code for code in package.codes() if not (code.title and len(code.reason) > 50 and code.right)}
+    assert silent == set()
+    assert [rule.about.code for rule in (*PROBES, *OUTCOMES, *package.data_rules()) if not rule.about.source] == []
+    rules = [rule.about for rule in STATIC if rule.about.code > "FF1"]
+    assert [about.code for about in rules if not about.source] == []
+
+
+def test_codes_are_unique_and_in_order() -> None:
+    names = [code.code for code in package.codes()]
+    assert names == sorted(set(names))
+
+
+def test_every_layer_has_a_role() -> None:
+    """A layer that no rule knows would pass for anything; that must be a decision."""
+    roles = (
+        network.LEARNING | network.ACTIVATIONS | network.NORMALISERS | network.NORMS | network.DROPOUTS
+        | network.SILENT | network.BLOCKS
+    )  # fmt: skip
+    given: dict[type[Layer], dict[str, int]] = {Linear: {"out_features": 4}}
+    targets = {"ffspec.Residual"}
+    for layer in LAYERS:
+        if issubclass(layer, Layer):
+            needed = {name: 1.0 for name, field in layer.model_fields.items() if field.is_required()}
+            targets.add(layer(**needed, **given.get(layer, {})).as_step((4,)).call.target)
+    assert targets == roles
+
+
+@pytest.mark.parametrize("target", sorted(network.ACTIVATIONS | network.NORMALISERS))
+def test_the_ranges_of_activations_are_what_torch_returns(target: str) -> None:
+    layer = next(kind for kind in LAYERS if issubclass(kind, Layer) and _target(kind) == target)
+    needed = {name: 1.0 for name, field in layer.model_fields.items() if field.is_required()}
+    step = layer(**needed).as_step((2,))
+    x = torch.cat([torch.linspace(-1e4, 1e4, 2001), torch.linspace(-9, 9, 9001)]).reshape(-1, 1)
+    y = construct(step.call).eval()(torch.cat([torch.cat([x, -x], dim=1), torch.cat([x, x], dim=1)]))
+    low, high = network.range_of(step)
+    assert low - 1e-3 <= y.min() <= (-25.0 if low == -inf else low + 1e-3)
+    assert (25.0 if high == inf else high - 1e-3) <= y.max() <= high + 1e-3
+
+
+def _target(kind: type[Layer]) -> str:
+    needed = {name: 1.0 for name, field in kind.model_fields.items() if field.is_required()}
+    return kind(**needed).as_step((2,)).call.target
