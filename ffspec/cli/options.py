@@ -48,7 +48,8 @@ def known_code(name: str) -> Code:
     known = {item.code: item for item in codes()}
     wanted = name.strip().upper()
     if wanted not in known:
-        near = get_close_matches(wanted, known, n=3, cutoff=0.5)
+        typed = wanted[:2] + wanted[2:].replace("O", "0").replace("I", "1").replace("L", "1")
+        near = [typed] if typed in known else get_close_matches(wanted, known, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise click.UsageError(f"unknown code {name}{hint}")
     return known[wanted]

@@ -9,21 +9,23 @@ from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
 from ffspec.rules.network import LEARNING, NORMS, effective, layer_at
 from ffspec.rules.rule import DataRule
-from ffspec.rules.settings import ADAMS
-from ffspec.spec.tables import Table
+from ffspec.spec.tables import Inline, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ffspec.data import Loaded
-    from ffspec.diagnostics import Diagnostic
+    from ffspec.diagnostics import Diagnostic, Path
     from ffspec.planner import Draft
+    from ffspec.spec.dataset import Dataset
     from ffspec.spec.step import Step
 
 LARGEST = 100.0
 """A standard deviation above this is too large, and so is a mean above so many of them."""
 SMALLEST = 0.01
 """Targets that vary less than this are lost beside the first predictions, which vary by about 0.5."""
+PROPORTIONAL = frozenset({"sgd", "asgd"})
+"""Optimizers whose steps grow with the error; the steps of the others are about as long as lr."""
 COUNT = 20.0
 """A mean count above this is too far from exp(0) = 1, the first prediction, for ordinary steps."""
 
@@ -82,21 +84,31 @@ class Features(DataRule):
             ("dataset", source.name),
             hint=f"leave it out with drop: [{same[0]}]" if isinstance(source, Table) and len(same) == 1 else None,
             severity=Severity.INFO,
+            at_key=isinstance(source, Table | Inline),
         )
 
     def _loud(self, draft: Draft, loud: Sequence[str]) -> Diagnostic:
         from ffspec.data.problems import some
 
-        path = ("dataset", "prepare")
-        prepare = draft.parts["dataset"].prepare
-        # What else `prepare` says, it shall go on saying.
-        whole = prepare.model_fields_set <= {"scale"}
         return self.report(
             f"features should lie near 0 and vary by about 1, found {some(loud)}",
-            path,
+            ("dataset", "prepare"),
             hint="write prepare: standardize",
-            edit=Edit(action="set", path=path if whole else (*path, "scale"), value="standardize", safe=False),
+            edit=_standardizing(draft.parts["dataset"]),
         )
+
+
+def _standardizing(dataset: Dataset) -> Edit:
+    """Return the edit that has the features standardised."""
+    path: Path = ("dataset", "prepare")
+    if not dataset.source.model_fields_set and dataset.model_fields_set <= {"source"}:
+        # A name alone takes no neighbour.
+        value = {dataset.source.name: {}, "prepare": "standardize"}
+        return Edit(action="replace", path=("dataset",), value=value, safe=False)
+    if not dataset.prepare.model_fields_set <= {"scale"}:
+        # What else `prepare` says, it shall go on saying.
+        path = (*path, "scale")
+    return Edit(action="set", path=path, value="standardize", safe=False)
 
 
 def _numbers(loaded: Loaded) -> list[int]:
@@ -152,8 +164,8 @@ class TargetSize(DataRule):
     def _told(self, optimizer: Any, strange: Sequence[str], *, large: bool) -> Diagnostic:
         from ffspec.data.problems import some
 
-        # adam and its relatives need a larger rate for larger targets, and the others a smaller one.
-        word = "larger" if large is (optimizer.name in ADAMS) else "smaller"
+        # Steps as long as lr take for ever to a large target; steps that grow with the error shoot beyond it.
+        word = "larger" if large is (optimizer.name not in PROPORTIONAL) else "smaller"
         return self.report(
             f"targets should vary by {SMALLEST:g} to {LARGEST:g} for the default lr, {optimizer.lr:g}, "
             f"found the standard deviation of {some(strange)}",

@@ -9,7 +9,7 @@ from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
 from ffspec.rules.rule import DataRule
 from ffspec.spec.dataset import Split
-from ffspec.spec.tables import Table
+from ffspec.spec.tables import Inline, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +48,12 @@ def in_order(draft: Draft) -> bool:
     """Return whether the spec divides the rows in the order in which they come."""
     split = draft.parts["dataset"].split
     return isinstance(split, Split) and not split.shuffle
+
+
+def divided_elsewhere(draft: Draft) -> bool:
+    """Return whether files, or a column of one, say where rows belong."""
+    source = draft.parts["dataset"].source
+    return isinstance(source, Table) and (bool(source.files) or source.split_column is not None)
 
 
 def shuffling() -> Edit:
@@ -97,11 +103,13 @@ class KnownRows(DataRule):
         for name, split in loaded.splits.items():
             if name == "train":
                 continue
-            known = statistics.found_in(rows, statistics.hashes(split.x, split.y)[1]).tolist()
-            natural = 2 * twins / len(train)
-            excess = len(known) / len(split) - natural
-            share = len(split) / (len(split) + len(train))
-            chance = 1.0 if excess <= LEAST else statistics.chance_of_twins(len(known), twins // 2, share)
+            here = statistics.hashes(split.x, split.y)[1]
+            known = statistics.found_in(rows, here).tolist()
+            excess = len(known) / len(split) - 2 * twins / len(train)
+            if excess <= LEAST:
+                continue
+            within = (twins + statistics.repeated(np.sort(here))) // 2
+            chance = statistics.chance_of_twins(len(known), within, len(split) / (len(split) + len(train)))
             if chance < CHANCE or (excess > 0.5 and len(known) >= 5):
                 severity = Severity.ERROR if excess > MOST else Severity.WARNING
                 yield self._seen(draft, name, known, len(split), severity)
@@ -124,11 +132,13 @@ class KnownRows(DataRule):
         )
 
     def _contradict(self, draft: Draft, found: int, total: int) -> Diagnostic:
+        source = draft.parts["dataset"].source
         return self.report(
             f"rows with the same features should have the same class, but {found:,} of {total:,} training rows "
             "contradict another",
-            ("dataset", draft.parts["dataset"].source.name),
+            ("dataset", source.name),
             hint="see whether a column is missing, or whether labels are wrong",
+            at_key=isinstance(source, Table | Inline),
         )
 
 
@@ -197,9 +207,7 @@ class Drift(DataRule):
         Where the spec has the rows drawn at random they can differ only by chance, or because arrays that were divided
         elsewhere took their place.
         """
-        source = draft.parts["dataset"].source
-        told = isinstance(source, Table) and (source.files or source.split_column is not None)
-        return CHANCE if told or in_order(draft) else CHANCE**2
+        return CHANCE if divided_elsewhere(draft) or in_order(draft) else CHANCE**2
 
     def _differ(self, draft: Draft, name: str, found: Sequence[tuple[float, str]], *, sampled: bool) -> Diagnostic:
         from ffspec.data.problems import some
@@ -250,27 +258,32 @@ class MissingClasses(DataRule):
             here = statistics.shares(split.y, len(labels))
             new = [label for label, a, b in zip(labels, train, here, strict=True) if a == 0 < b]
             if new:
-                yield self._told(draft, name, f"training must have rows of every class, but only {name} has", new)
-            # How much of a random split would be left without it, for any one of the classes.
+                message = f"training must have rows of every class of the {name} split, but has none of"
+                advice = "leave the rows of such a class out, or gather more of them"
+                yield self._told(draft, name, message, new, advice)
+                continue
+            # How likely a random split of this size is to lack it, for any one of the classes.
             bound = log(1e-4 / len(labels))
             lacking = [
                 label
                 for label, a, b in zip(labels, train.tolist(), here, strict=True)
                 if b == 0 < a and (log(1 - a) if a < 1 else -inf) * len(split) < bound
             ]
-            if lacking and not new:
-                found = f"{name} must have rows of the training classes, but its {len(split):,} rows lack"
-                yield self._told(draft, name, found, lacking)
+            if lacking:
+                message = f"{name} must have rows of the training classes, but its {len(split):,} rows have none of"
+                yield self._told(draft, name, message, lacking, "write split: {stratify: true}")
 
-    def _told(self, draft: Draft, name: str, message: str, labels: Sequence[object]) -> Diagnostic:
+    def _told(self, draft: Draft, name: str, message: str, labels: Sequence[object], advice: str) -> Diagnostic:
         from ffspec.data.problems import quoted
 
         ordered = in_order(draft)
+        if ordered:
+            advice = "write shuffle: true"
+        elif divided_elsewhere(draft):
+            advice = "divide the rows anew, with a share of every class in each split"
         return self.report(
             f"{message} {quoted(labels)}",
             split_path(draft, name),
-            hint="write shuffle: true"
-            if ordered
-            else "divide the rows anew, with a share of every class in each split",
+            hint=advice,
             edit=shuffling() if ordered else None,
         )

@@ -135,6 +135,7 @@ class Answer(DataRule):
             if table
             else "if it is not known before the target is, leave it out of X",
             edit=edit if table and source.columns is None else None,
+            at_key=table,
         )
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 LEAST_RATIO, LARGEST_RATIO = 1e-5, 1e-1
 """Between these, a step changes weights by a healthy part of themselves; about 1e-3 is usual."""
-STUCK = 0.95
+STUCK, WILD = 0.95, 1.5
+"""Between these times the loss of a constant nothing is learnt; beyond, something went wild, which is another fault."""
 FEW_EPOCHS = 5
 """With fewer epochs it is too early to say that nothing was learnt."""
 
@@ -233,7 +234,7 @@ class MakesProgress(RunRule):
         if chance is None or len(losses) < FEW_EPOCHS:
             return
         early, last = losses[len(losses) // 5], losses[-1]
-        if min(early, last) >= STUCK * chance:
+        if early >= STUCK * chance and STUCK * chance <= last <= WILD * chance:
             message = f"the training loss is {last:.4g}, and would be {chance:.4g} if the network ignored its input"
             yield self.report(message, ("training",), hint="try another lr, scaled inputs, or another activation")
 

@@ -146,13 +146,13 @@ def repeats_by_nature(x: Floats) -> bool:
     return True
 
 
-def chance_of_twins(crossing: int, inside: int, share: float) -> float:
+def chance_of_twins(crossing: int, within: int, share: float) -> float:
     """Return how likely it is that a random split parts so many pairs of equal rows.
 
-    Of `crossing + inside` pairs with a row in the training split, `crossing` have the other in a split that holds
-    `share` of the rows of both. Each does so with a chance of 2 share / (1 + share), so their number is binomial.
+    Of `crossing + within` pairs, `crossing` have a row in each of two splits, of which one holds `share` of the rows
+    of both. That comes to a pair with a chance of 2 share (1 - share), so their number is binomial.
     """
-    pairs, chance = crossing + inside, 2 * share / (1 + share)
+    pairs, chance = crossing + within, 2 * share * (1 - share)
     if pairs > 1000:  # the normal approximation is good enough for what is certain either way
         mean, deviation = pairs * chance, sqrt(pairs * chance * (1 - chance))
         return 1.0 if crossing <= mean else exp(-(((crossing - mean) / deviation) ** 2) / 2)
