@@ -1,7 +1,7 @@
 """The JSON Schema of a spec (draft 7): what editors complete and check with.
 
-A component is `anyOf` the names that stand alone and a mapping with exactly one key, for a `oneOf` with a discriminator
-gives editors messages that mislead.
+A component is one of the names that stand alone, or a mapping with exactly one key. Editors have to guess which branch
+of an `anyOf` or `oneOf` was meant, and blame the wrong one; so what a mapping must be stands behind an `if`.
 """
 
 from __future__ import annotations
@@ -47,19 +47,15 @@ def schema() -> Schema:
     checks, bound = definitions["Checks"], _node(Bound, definitions)
     checks["additionalProperties"] = False
     checks["patternProperties"] = {r"^(train|validation|test)\.[a-z0-9_]+$": bound}
-    definitions["Prepare"] = {"anyOf": [definitions["Prepare"]["properties"]["scale"], definitions["Prepare"]]}
+    prepare = definitions["Prepare"]
+    definitions["Prepare"] = _or_mapping([prepare["properties"]["scale"]], prepare)
     return {"$schema": DRAFT, **root, "definitions": dict(sorted(definitions.items()))}
 
 
 def _family(family: Family, definitions: Schema) -> Schema:
     """Return the schema of a component: its name, or a mapping with one key."""
-    return {
-        "title": family.kind,
-        "anyOf": [
-            {"enum": list(_alone(family))},
-            {**_keyed(family, definitions), "minProperties": 1, "maxProperties": 1},
-        ],
-    }
+    keyed = {**_keyed(family, definitions), "minProperties": 1, "maxProperties": 1}
+    return {"title": family.kind, **_or_mapping([{"enum": list(_alone(family))}], keyed)}
 
 
 def _dataset(definitions: Schema) -> Schema:
@@ -67,16 +63,18 @@ def _dataset(definitions: Schema) -> Schema:
     family = Dataset.family
     node = _node(Dataset, definitions)
     keyed = _keyed(family, definitions)
-    keyed["properties"] |= {name: node["properties"][name] for name in ("split", "prepare")}
-    return {
-        "title": "dataset",
-        "description": node["description"],
-        "anyOf": [
-            {"enum": list(_alone(family))},
-            # Exactly one source: here no `oneOf` can mislead, for it is never the keys below that it refuses.
-            {**keyed, "oneOf": [{"required": [name]} for name in family.names], "minProperties": 1, "maxProperties": 3},
-        ],
-    }
+    options = {name: node["properties"][name] for name in ("split", "prepare")}
+    keyed["properties"] |= options
+    sources = [{"required": [name]} for name in family.names]
+    # No source and several are told apart: editors call the first name of a `oneOf` missing where none is there.
+    keyed |= {"not": {"propertyNames": {"enum": list(options)}}, "if": {"anyOf": sources}, "then": {"oneOf": sources}}
+    described = {"title": "dataset", "description": node["description"]}
+    return {**described, **_or_mapping([{"enum": list(_alone(family))}], keyed)}
+
+
+def _or_mapping(others: list[Schema], mapping: Schema) -> Schema:
+    """Return the schema of a mapping, or of what may stand in its place."""
+    return {"anyOf": [*others, {"type": "object"}], "if": {"type": "object"}, "then": mapping}
 
 
 def _alone(family: Family) -> Iterator[str]:
@@ -95,18 +93,23 @@ def _arguments(member: type[Component], definitions: Schema) -> Schema:
     """Return what may stand behind a component's name: a mapping, the sole argument, or nothing."""
     mapping = _node(member, definitions)
     described = {"title": member.name, "description": mapping.get("description", "")}
-    forms = [{**mapping, "title": member.name}]
+    mapping["title"] = member.name
+    others: list[Schema] = []
     if member.sole is not None and {member.sole} >= set(mapping.get("required", ())):
-        forms.insert(0, _standing_alone(mapping["properties"][member.sole]))
+        others.append(_standing_alone(mapping["properties"][member.sole]))
     if not mapping.get("required"):
-        forms.append({"type": "null"})
-    return {**described, "anyOf": forms} if len(forms) > 1 else forms[0]
+        others.append({"type": "null"})
+    return {**described, **_or_mapping(others, mapping)} if others else mapping
 
 
 def _standing_alone(argument: Schema) -> Schema:
-    """Return what of an argument may stand without its name: a mapping would be read as the arguments."""
+    """Return what of an argument may stand without its name: no mapping, which would be read as the arguments.
+
+    Its words are left out, for they would hide those of the component.
+    """
+    silent = {key: item for key, item in argument.items() if key not in {"title", "description", "default"}}
     forms = [form for form in argument.get("anyOf", ()) if "$ref" not in form]
-    return {**argument, "anyOf": forms} if forms else argument
+    return {**silent, "anyOf": forms} if forms else silent
 
 
 def _node(node: type[Node], definitions: Schema) -> Schema:
