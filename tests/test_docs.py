@@ -121,6 +121,31 @@ def test_the_readmes_mistake_is_reported_as_it_says(tmp_path: Path, monkeypatch:
     assert printed.getvalue() == shown
 
 
+SOFTMAX = """\
+# Handwritten digits.
+dataset:
+  digits: {}
+  prepare: standardize
+layers:
+  - linear: 64
+  - relu
+  - linear
+  - softmax
+loss: cross_entropy
+optimizer: adam
+"""
+
+
+def test_the_readmes_network_is_refused_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "digits.yaml").write_text(SOFTMAX, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    shown = [block.text for block in blocks(ROOT / "README.md") if block.info == "text"][2]
+    with contextlib.redirect_stderr(io.StringIO()) as printed:
+        assert _exit_code(["check", "specs/digits.yaml"]) == 1
+    assert printed.getvalue() == shown
+
+
 def test_every_command_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"`ffspec {name}" in text for name in command.commands)
