@@ -92,7 +92,7 @@ def table_of(task: str, costs: dict[int, dict[str, Spent]]) -> Table:
     return table
 
 
-def false_alarms(name: str) -> Counter[str]:
+def false_alarms(name: str, splits: int = SPLITS) -> Counter[str]:
     """Count the codes found in random splits of a data set, its features standardised, its learning rate written."""
     loss = "mse" if name == "diabetes" else "cross_entropy"
     source = f"{{{name}: {{}}, prepare: standardize, split: {{validation: 0.2, test: 0.2, stratify: false}}}}"
@@ -100,7 +100,7 @@ def false_alarms(name: str) -> Counter[str]:
     # Rows divided at random, and judged as strictly as those that are told to be divided in order.
     strict = dict(api.load(text, overrides=["dataset.split.shuffle=false"]))
     found: Counter[str] = Counter()
-    for seed in range(SPLITS):
+    for seed in range(splits):
         loaded = load_spec(api.load(text, overrides=[f"seed={seed}"]))
         drafted = draft(strict, loaded.facts)
         found.update(
