@@ -162,4 +162,7 @@ def _near(split: str, name: str, splits: Sequence[str], facts: Facts) -> str | N
     place = split if split in splits else suggest(split, splits)
     begun = [one for one in fitting if name and one.startswith(name)]
     meant = begun[0] if begun else suggest(name, fitting)
-    return f"{place}.{meant}" if place and meant else None
+    if place and meant:
+        return f"{place}.{meant}"
+    whole = f"{split}.{name}" if name else split
+    return suggest(whole, [f"{one}.{measure}" for one in splits for measure in fitting])

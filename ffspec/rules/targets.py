@@ -44,10 +44,10 @@ class NarrowOutput(StaticRule, DataRule):
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
         """Look at the last layer, and at the targets if the spec itself holds them."""
-        step = self._step(draft)
-        if step is None:
+        step, dataset = self._step(draft), draft.parts.get("dataset")
+        if step is None or dataset is None:
             return
-        inline = getattr(getattr(draft.parts.get("dataset"), "source", None), "y", None)
+        inline = getattr(dataset.source, "y", None)
         if inline is not None:
             numbers = _numbers(inline)
             low, high = range_of(step)

@@ -84,7 +84,7 @@ def _echo(error: Any) -> bool:
 def _diagnostic(error: Any, whole: Any, *, hinted: bool) -> tuple[Diagnostic, str | None]:
     """Return the diagnostic for an error, and for an unknown key the key that was meant."""
     kind, path, value, context = error["type"], tuple(error["loc"]), error["input"], error.get("ctx", {})
-    if kind in {"extra_forbidden", "unknown_key"}:
+    if kind in {"extra_forbidden", "unknown_key"} or (kind == "model_type" and _is_slip(path)):
         return _unknown_key(path, hinted=hinted)
     if kind == "missing":
         return _missing(path, whole), None
@@ -95,6 +95,14 @@ def _diagnostic(error: Any, whole: Any, *, hinted: bool) -> tuple[Diagnostic, st
     if kind == "dataset_source":
         return _source(path, context), None
     return _value(kind, path, value, context, error["msg"]), None
+
+
+def _is_slip(path: Path) -> bool:
+    """Return whether a key of an open mapping is rather a misspelt one of its own keys: 'improvs', among measures."""
+    parent = grammar.at(path[:-1])
+    node = grammar.node_of(parent)
+    keys = grammar.keys_of(parent)
+    return node is not None and grammar.is_open(node) and path[-1] not in keys and bool(suggest(str(path[-1]), keys))
 
 
 def _unknown_key(path: Path, *, hinted: bool) -> tuple[Diagnostic, str | None]:
