@@ -206,6 +206,14 @@ def idle_behind_a_warmup(rng: Random) -> Sketch:
     return made
 
 
+def endless_warmup(rng: Random) -> Sketch:
+    """Seed a rise that is as long as the training, or longer: what should follow it never begins."""
+    made, epochs = trained(rng)
+    then = rng.choice(("cosine_annealing", {"polynomial": {"power": 2.0}}, {"exponential": 0.9}))
+    made.scheduler = {"warmup": {"total_iters": Mark(epochs + rng.choice((0, 1, 10))), "then": then}}
+    return made
+
+
 def idle_batches(rng: Random) -> Sketch:
     rows = exact(rng, 32 * rng.randint(2, 9))
     made = sketch(rng, rows=rows, loss="cross_entropy", optimized="adam")
@@ -242,5 +250,6 @@ FAULTS = (
     Fault("FF126", idle_milestones, Severity.WARNING),
     Fault("FF126", idle_plateau, Severity.WARNING),
     Fault("FF126", idle_behind_a_warmup, Severity.WARNING),
+    Fault("FF126", endless_warmup, Severity.WARNING),
     Fault("FF126", idle_batches, Severity.WARNING),
 )
