@@ -290,12 +290,22 @@ def test_large_splits_are_compared_on_some_of_their_rows() -> None:
             "FF205",
             (
                 "test rows should be like the training rows, but the distribution differs in x1 (D = 0.21) "
-                "(compared on 20,000 rows of a split at most)"
+                "(compared: 20,000 rows of a split at most)"
             ),
         )
     ]
     x[-5000:, 1] -= 0.45
     assert of_arrays(part, x, y) == [], "a difference that is sure, but small"
+
+
+def test_wide_splits_are_compared_in_some_of_their_columns() -> None:
+    x = np.random.default_rng(0).normal(size=(3_000, 1_001))
+    x[-600:] += 1
+    part = "dataset: {arrays: {}, split: {shuffle: false}}\nloss: mse\noptimizer: {sgd: {lr: 0.1}}\n"
+    ((code, message),) = of_arrays(part, x, x[::-1, 0])
+    assert code == "FF205"
+    assert message.startswith("test rows should be like the training rows, but the distribution differs in x")
+    assert message.endswith(" and 997 more (compared: 2,000 rows of a split at most and 1,000 of 1,001 columns)")
 
 
 def test_rows_in_order_are_shuffled() -> None:

@@ -25,10 +25,6 @@ MOST = 0.1
 CHANCE = 1e-3
 """What is less likely than this under a random split is no chance."""
 CONFLICTS = 0.05
-ROWS = 20_000
-"""The rows of a split that are compared: enough to see any difference that matters."""
-COLUMNS = 1_000
-"""The columns that are compared."""
 MATTERS = 0.05
 """A smaller distance between two distributions can be sure, with many rows, and still do no harm."""
 
@@ -152,8 +148,8 @@ class Drift(DataRule):
         reason="A test says how the network fares on rows like the training rows. Where a table is sorted, or split by "
         "time or by place, the last fifth of it is another population. This compares every column of a split with the "
         "training rows by the two-sample Kolmogorov-Smirnov test, at a level of 0.001 for all columns together, and "
-        "tells differences above 0.05. Of large splits it takes 20,000 rows. Where such a split is the point, let it "
-        "through.",
+        "tells differences above 0.05. Of a large table it takes 20,000 rows or 1,000 columns. Where such a split is "
+        "the point, let it through.",
         wrong="dataset:\n"
         "  inline:\n"
         "    x: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]\n"
@@ -181,8 +177,8 @@ class Drift(DataRule):
         others = [name for name in loaded.splits if name != "train"]
         if not others:
             return
-        taken = {name: statistics.sample(len(split), ROWS) for name, split in loaded.splits.items()}
-        columns = statistics.sample(len(loaded.features), COLUMNS)
+        columns = statistics.sample(len(loaded.features), statistics.COLUMNS)
+        taken = {name: statistics.sampled(len(split), len(columns)) for name, split in loaded.splits.items()}
         level = self.level(draft) / (len(columns) * len(others))
         bounds = {
             name: max(MATTERS, statistics.significant_distance(len(taken["train"]), len(taken[name]), level))
@@ -198,8 +194,9 @@ class Drift(DataRule):
                     found[name].append((-distance, loaded.features[column]))
         for name in others:
             if found[name]:
-                sampled = any(len(taken[part]) < len(loaded.splits[part]) for part in ("train", name))
-                yield self._differ(draft, name, sorted(found[name]), sampled=sampled)
+                rows = [(len(taken[part]), len(loaded.splits[part])) for part in ("train", name)]
+                less = _less(rows, (len(columns), len(loaded.features)))
+                yield self._differ(draft, name, sorted(found[name]), less)
 
     def level(self, draft: Draft) -> float:
         """Return the chance of a false alarm that is taken.
@@ -209,17 +206,26 @@ class Drift(DataRule):
         """
         return CHANCE if divided_elsewhere(draft) or in_order(draft) else CHANCE**2
 
-    def _differ(self, draft: Draft, name: str, found: Sequence[tuple[float, str]], *, sampled: bool) -> Diagnostic:
+    def _differ(self, draft: Draft, name: str, found: Sequence[tuple[float, str]], less: str) -> Diagnostic:
         from ffspec.data.problems import some
 
         columns = some(f"{column} (D = {-distance:.2f})" for distance, column in found)
-        compared = f" (compared on {ROWS:,} rows of a split at most)" if sampled else ""
         return self.report(
-            f"{name} rows should be like the training rows, but the distribution differs in {columns}{compared}",
+            f"{name} rows should be like the training rows, but the distribution differs in {columns}{less}",
             split_path(draft, name),
             hint="write shuffle: true, if the order of the rows means nothing" if in_order(draft) else None,
             edit=shuffling() if in_order(draft) else None,
         )
+
+
+def _less(rows: Sequence[tuple[int, int]], columns: tuple[int, int]) -> str:
+    """Say that less than all was compared, if so; what was taken, and how much there is."""
+    parts = []
+    if any(taken < total for taken, total in rows):
+        parts.append(f"{max(taken for taken, _ in rows):,} rows of a split at most")
+    if columns[0] < columns[1]:
+        parts.append(f"{columns[0]:,} of {columns[1]:,} columns")
+    return f" (compared: {' and '.join(parts)})" if parts else ""
 
 
 @final

@@ -19,6 +19,12 @@ Hashes: TypeAlias = NDArray[np.uint64]
 BLOCK = 1 << 18
 """How many numbers are worked on at a time: they fit into the cache, and cost no memory to speak of."""
 GOLDEN = (sqrt(5) - 1) / 2
+COLUMNS = 1_000
+"""The columns that are looked at one by one."""
+ROWS = 20_000
+"""The rows on which a column is looked at: enough to see any difference that matters."""
+CELLS = 2_000_000
+"""The numbers that are looked at in this way, in all; of a wide table fewer rows must do."""
 
 
 def sample(total: int, most: int) -> Ints:
@@ -33,6 +39,11 @@ def sample(total: int, most: int) -> Ints:
     while gcd(stride, total) > 1:
         stride += 1
     return np.sort(np.arange(most, dtype=np.int64) * stride % total)
+
+
+def sampled(rows: int, columns: int) -> Ints:
+    """Return the rows on which each of so many columns can be looked at."""
+    return sample(rows, max(ROWS // 10, min(ROWS, CELLS // columns)))
 
 
 def blocks(x: Floats) -> Iterator[slice]:
