@@ -104,7 +104,7 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> Draft:
     steps, output = fold.run(_with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",))
     problems = list(fold.problems)
     if loss is not None and layers:
-        problems += _output_problems(layers, loss, facts, output)
+        problems += _output_problems(layers, loss, facts, target_kind(parts), output)
     made = None if None in layers or not steps else _plan(parts, facts, steps)
     return Draft(parts=parts, facts=facts, steps=steps, problems=tuple(problems), plan=made)
 
@@ -217,16 +217,16 @@ class _Fold:
             here = (*path, index)
             self._count += 1
             if self._count > STEP_LIMIT:
-                self._report("FF020", f"a network may have at most {STEP_LIMIT:,} layers, repeats written out", here)
+                if self._count == STEP_LIMIT + 1:  # what encloses it is over the limit too
+                    message = f"a network may have at most {STEP_LIMIT:,} layers, repeats written out"
+                    self._report("FF020", message, here)
                 return (*steps, Step(call=UNKNOWN, input=shape, output=(None,), path=here)), (None,)
             if layer is None:
                 steps.append(Step(call=UNKNOWN, input=shape, output=(None,), path=here))
                 shape = (None,)
             elif isinstance(layer, Repeat):
-                inside = (*here, layer.name, "layers")
-                for _ in range(layer.times):
-                    made, shape = self.run(layer.layers, shape, inside)
-                    steps += made
+                made, shape = self._repeat(layer, shape, here)
+                steps += made
             elif isinstance(layer, Residual):
                 step, shape = self._residual(layer, shape, here)
                 steps.append(step)
@@ -240,6 +240,15 @@ class _Fold:
                     )
                 step, shape = self._leaf(layer, shape, here)
                 steps.append(step)
+        return tuple(steps), shape
+
+    def _repeat(self, layer: Repeat, shape: Shape, here: Path) -> tuple[tuple[Step, ...], Shape]:
+        steps: list[Step] = []
+        for _ in range(layer.times):
+            made, shape = self.run(layer.layers, shape, (*here, layer.name, "layers"))
+            steps += made
+            if self._count > STEP_LIMIT:
+                break
         return tuple(steps), shape
 
     def _leaf(self, layer: Layer, shape: Shape, here: Path) -> tuple[Step, Shape]:
@@ -293,14 +302,16 @@ def _sets_width(repeat: Repeat) -> bool:
 
 
 def _output_problems(
-    layers: Sequence[Layer | Block | None], loss: Loss, facts: Facts, output: Shape
+    layers: Sequence[Layer | Block | None], loss: Loss, facts: Facts, wanted: TargetKind | None, output: Shape
 ) -> Iterator[Diagnostic]:
     """Yield what keeps the network's output from being compared with the target."""
     kinds = {"classes": "classes to tell apart", "values": "numbers"}
-    wanted = "classes" if loss.target != "value" else "values"
-    if facts.target == "values" and wanted == "classes":
-        message = f"{loss.name} needs {kinds[wanted]}, but the target of this data set is {kinds[facts.target]}"
-        yield Diagnostic(code="FF024", message=message, path=("loss",), hint="mse, l1 and huber fit numbers")
+    needs = "classes" if loss.target != "value" else "values"
+    # Numbers that are judged as classes may be either; classes with names are no numbers.
+    if facts.target is not None and facts.target != needs and (needs == "classes" or wanted == "values"):
+        message = f"{loss.name} needs {kinds[needs]}, but the target of this data set is {kinds[facts.target]}"
+        hint = "mse, l1 and huber fit numbers" if needs == "classes" else "cross_entropy fits classes"
+        yield Diagnostic(code="FF024", message=message, path=("loss",), hint=hint)
         return
     needed, width = outputs_needed(loss, facts), output[-1]
     if needed is None or width is None or width == needed:

@@ -68,9 +68,12 @@ class Residual(nn.Sequential):
 class PerceptronLoss(nn.Module):
     """Rosenblatt's criterion: the mean of max(0, -y f(x)), with y = -1 or +1 (Rosenblatt 1958).
 
+    On the boundary, f(x) = 0, a row counts as wrong, as in his rule: weights of zero learn from the first row on. So
+    the gradient there is that of -y f(x), which clamp passes on and relu does not.
+
     Shape: output (B, F) and target (B, F) to a scalar.
     """
 
     def forward(self, output_BF: Tensor, target_BF: Tensor) -> Tensor:
         """Return the mean over all elements."""
-        return torch.relu(-target_BF * output_BF).mean()
+        return (-target_BF * output_BF).clamp(min=0).mean()

@@ -159,17 +159,13 @@ class ProbabilitiesForBCE(StaticRule):
         low, high = range_of(last)
         if low >= 0 and high <= 1:
             return
-        layers = draft.parts["layers"]
-        message = f"{loss.name} needs probabilities, but the layers end with {layers[-1].name}"
+        message = f"{loss.name} needs probabilities, but the layers end with {name_of(draft.parts, last)}"
         if last.call.target in DROPOUTS:
             yield self.report(message, last.path, hint="leave it out", edit=removal(last))
         else:
-            yield self.report(
-                message,
-                ("layers", len(layers) - 1),
-                hint="add a sigmoid, or write loss: bce_with_logits, which has it inside",
-                edit=Edit(action="rename", path=("loss", loss.name), value="bce_with_logits"),
-            )
+            hint = "add a sigmoid, or write loss: bce_with_logits, which has it inside"
+            edit = Edit(action="rename", path=("loss", loss.name), value="bce_with_logits")
+            yield self.report(message, last.path, hint=hint, edit=edit)
 
 
 def _silent(step: Step) -> bool:
@@ -304,10 +300,13 @@ class OneClass(StaticRule):
     )
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
-        """Look at every softmax, and at the output of a loss on classes."""
+        """Look at every softmax, and at the output of a loss on classes; what the planner said of it is enough."""
         loss, last = draft.parts.get("loss"), head(draft)
+        if any(item.code in {"FF024", "FF113", "FF114"} for item in draft.problems):
+            return
         for step in draft.steps:
-            if step.call.target in NORMALISERS and step.output[-1] == 1:
+            inside = step is last and loss is not None and loss.output == "logit"  # FF103 says to leave it out
+            if step.call.target in NORMALISERS and step.output[-1] == 1 and not inside:
                 name = name_of(draft.parts, step)
                 constant = "0" if name == "log_softmax" else "1"
                 fits = loss is not None and loss.output == "probability" and step is last
@@ -318,7 +317,6 @@ class OneClass(StaticRule):
                     edit=Edit(action="rename", path=(*step.path, name), value="sigmoid") if fits else None,
                 )
                 return
-        seen = any(item.code == "FF113" for item in draft.problems)
-        if loss is not None and last is not None and loss.target == "index" and last.output[-1] == 1 and not seen:
+        if loss is not None and last is not None and loss.target == "index" and last.output[-1] == 1:
             message = f"{loss.name} needs two outputs or more: over one class it is always 0, and nothing is learnt"
             yield self.report(message, last.path, hint="write linear: 2, or loss: bce_with_logits for two classes")

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
-from ffspec.rules.network import chains, known, learns
+from ffspec.rules.network import SILENT, chains, known, learns
 from ffspec.rules.rule import StaticRule
 from ffspec.spec.kinds import Length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ffspec.diagnostics import Diagnostic, Path
     from ffspec.planner import Draft
-    from ffspec.spec.kinds import Phase
+    from ffspec.spec.step import Step
 
 ADAMS = frozenset({"adam", "adamw", "nadam", "radam", "adamax", "rmsprop"})
 """Optimizers whose steps are about as long as the learning rate, whatever the gradient."""
-LARGEST = {"sgd": 10.0, **dict.fromkeys(ADAMS, 0.1)}
+LARGEST = {"sgd": 10.0, "asgd": 10.0, **dict.fromkeys(ADAMS, 0.1)}
 SMALLEST = 1e-7
 
 
@@ -50,10 +50,15 @@ class LearningRate(StaticRule):
         name, rate = "lr", optimizer.lr
         if scheduler is not None and scheduler.name == "one_cycle":
             path, name, rate = ("scheduler", "one_cycle", "max_lr"), "max_lr", scheduler.max_lr
-        most = LARGEST.get(optimizer.name)
+        yield from self._judge(optimizer.name, name, rate, path)
+        if optimizer.name == "muon":
+            yield from self._judge("adamw", "adamw_lr", optimizer.adamw_lr, ("optimizer", "muon", "adamw_lr"))
+
+    def _judge(self, method: str, name: str, rate: float, path: Path) -> Iterator[Diagnostic]:
+        most = LARGEST.get(method)
         if most is not None and rate > most:
-            message = f"{name} of {optimizer.name} should be at most {most:g}, found {rate:g}"
-            usual = "0.001" if optimizer.name in ADAMS else "0.01 to 0.1"
+            message = f"{name} of {method} should be at most {most:g}, found {rate:g}"
+            usual = "0.001" if method in ADAMS else "0.01 to 0.1"
             yield self.report(message, path, hint=f"{usual} is usual")
         elif rate < SMALLEST:
             what = "nothing is learnt" if rate == 0 else "weights of ordinary size do not change"
@@ -128,10 +133,12 @@ class EqualUnits(StaticRule):
     about: ClassVar[Code] = Code(
         code="FF125",
         title="hidden units that start equal",
-        reason="Units with the same weights compute the same, so a layer of 64 starts as a layer of 1, and with a "
-        "constant layer behind it stays one for ever; weights of 0 pass no gradient on at all. Random weights tell "
-        "units apart. In the last layer, and at the end of a residual, zeros are fine.",
-        wrong="layers: [{linear: {out_features: 8, init: zeros}}, relu, linear]\n",
+        reason="Units with the same weights compute the same, so a layer of 64 starts as a layer of 1. With random "
+        "weights behind it the units drift apart, and little is lost but time. With equal ones behind it too, they "
+        "stay "
+        "one for ever; and a relu of zero weights and zero biases passes no gradient on at all: digits stay at 10 % "
+        "right. In the last layer, and at the end of a residual, zeros are fine.",
+        wrong="layers: [{linear: {out_features: 8, init: zeros, bias_init: zeros}}, relu, linear]\n",
         right="layers: [{linear: {out_features: 8, init: kaiming_uniform}}, relu, linear]\n",
         optional=True,
         source="NeuraLint's ConstantInit (arXiv 2105.08095); stackoverflow.com/q/48027263, /q/42516484",
@@ -151,7 +158,23 @@ class EqualUnits(StaticRule):
                     path = (*step.path, "linear", "init")
                     edit = Edit(action="remove", path=path)
                     message = f"hidden units must start different, but {init.name} makes all their weights equal"
-                    yield self.report(message, path, hint="leave init out: PyTorch's default is random", edit=edit)
+                    grave = Severity.ERROR if _for_ever(step, behind) else Severity.WARNING
+                    hint = "leave init out: PyTorch's default is random"
+                    yield self.report(message, path, hint=hint, severity=grave, edit=edit)
+
+
+def _for_ever(step: Step, behind: Sequence[Step]) -> bool:
+    """Return whether equal units stay equal: the next layer is constant too, or a relu passes no gradient on."""
+    following = next((one for one in behind if one.call.target == "nn.Linear"), None)
+    init = following.initialisers.get("weight") if following is not None else None
+    zero = all(name in step.initialisers and _zero(step.initialisers[name]) for name in ("weight", "bias"))
+    cut = next((one.call.target for one in behind if one.call.target not in SILENT), "") in {"nn.ReLU", "nn.ReLU6"}
+    return (init is not None and _constant(init)) or (zero and cut)
+
+
+def _zero(init: Any) -> bool:
+    """Return whether an initialiser gives every weight the value 0."""
+    return init.name == "zeros" or (_constant(init) and init.name != "ones" and getattr(init, "val", 0) == 0)
 
 
 def _constant(init: Any) -> bool:
@@ -188,20 +211,23 @@ class IdleSchedule(StaticRule):
         left = Length(training.epochs, steps)
         *before, last = plan.schedule
         for phase in before:
+            total = left.of(phase.interval)
+            if total is not None and phase.length is not None and phase.length >= total:
+                yield self._late("total_iters", phase.length, total, phase.interval, path)
+                return
             left = left.after(phase.length or 0, phase.interval)
-            path = (*path, "then", scheduler.then.name) if getattr(scheduler, "then", None) else path
-        yield from self._compare(last, left, path)
-
-    def _compare(self, phase: Phase, left: Length, path: Path) -> Iterator[Diagnostic]:
-        total = left.of(phase.interval)
-        given = phase.call.arguments
-        key, first = _first(given)
+            scheduler = getattr(scheduler, "then", None)
+            path = path if scheduler is None else (*path, "then", scheduler.name)
+        total = left.of(last.interval)
+        key, first = _first(last.call.arguments)
         if total is not None and first is not None and first >= total:
-            unit = {"epoch": "epochs", "step": "optimizer steps"}[phase.interval]
-            message = (
-                f"{key} must be less than the {total:,} {unit} left to train, found {first:,}: the schedule never acts"
-            )
-            yield self.report(message, (*path, key), hint="write a smaller number, or train for longer")
+            yield self._late(key, first, total, last.interval, path)
+
+    def _late(self, key: str, first: int, total: int, interval: str, path: Path) -> Diagnostic:
+        unit = {"epoch": "epochs", "step": "optimizer steps"}[interval]
+        message = f"{key} must be less than the {total:,} {unit} left to train, found {first:,}: "
+        does = "the warm-up never ends" if key == "total_iters" else "the schedule never acts"
+        return self.report(message + does, (*path, key), hint="write a smaller number, or train for longer")
 
 
 def _first(given: dict[str, Any]) -> tuple[str, int | None]:

@@ -24,7 +24,6 @@ from ffspec.rules.network import (
     chains,
     effective,
     is_linear,
-    known,
     learns,
     name_of,
     removal,
@@ -61,16 +60,27 @@ class HiddenSoftmax(StaticRule):
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
         """Look for a softmax behind which something learns."""
-        for chain in chains(draft.steps):
-            for index, step in enumerate(chain):
-                if step.call.target in NORMALISERS and step.output[-1] != 1 and any(map(learns, chain[index + 1 :])):
-                    name = name_of(draft.parts, step)
-                    yield self.report(
-                        f"{name} makes all units of the layer compete; between layers an activation must act on each",
-                        step.path,
-                        hint="write relu, or keep it for the output",
-                        edit=Edit(action="rename", path=(*step.path, name), value="relu", safe=False),
-                    )
+        yield from self._look(draft, draft.steps, learnt=False)
+
+    def _look(self, draft: Draft, chain: Sequence[Step], *, learnt: bool) -> Iterator[Diagnostic]:
+        """Go through a chain backwards; `learnt` says whether something behind the whole of it learns."""
+        found: list[Diagnostic] = []
+        for step in reversed(chain):
+            if step.steps:
+                found += self._look(draft, step.steps, learnt=learnt)
+            elif learnt and step.call.target in NORMALISERS and step.output[-1] != 1:
+                found.append(self._found(draft, step))
+            learnt = learnt or learns(step)
+        yield from reversed(found)
+
+    def _found(self, draft: Draft, step: Step) -> Diagnostic:
+        name = name_of(draft.parts, step)
+        return self.report(
+            f"{name} makes all units of the layer compete; between layers an activation must act on each",
+            step.path,
+            hint="write relu, or keep it for the output",
+            edit=Edit(action="rename", path=(*step.path, name), value="relu", safe=False),
+        )
 
 
 @final
@@ -375,15 +385,19 @@ class SaturatingDepth(StaticRule):
     )
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
-        """Count the hidden sigmoids of every chain in which nothing normalises."""
+        """Count the hidden sigmoids that follow each other without a normalisation or a shortcut between them."""
         for chain in chains(draft.steps):
-            if not known(chain) or any(step.call.target in NORMS or step.steps for step in chain):
-                continue
-            hidden = _hidden(chain)
-            sigmoids = [step for step in hidden if step.call.target in SIGMOIDS]
-            if len(sigmoids) >= DEEP:
-                message = f"{len(sigmoids)} sigmoids in a row leave the first layer hardly any gradient"
-                yield self.report(message, sigmoids[0].path, hint="write relu, or put layer_norm before each")
+            row: list[Step] = []
+            longest: list[Step] = []
+            for step in _hidden(chain):
+                if step.call.target in NORMS or step.steps or step.call is UNKNOWN:
+                    row = []
+                elif step.call.target in SIGMOIDS:
+                    row.append(step)
+                    longest = max(longest, row, key=len)
+            if len(longest) >= DEEP:
+                message = f"{len(longest)} sigmoids in a row leave the first layer hardly any gradient"
+                yield self.report(message, longest[0].path, hint="write relu, or put layer_norm before each")
 
 
 def _hidden(chain: Sequence[Step]) -> Sequence[Step]:

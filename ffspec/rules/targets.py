@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ffspec.codes import Code
 from ffspec.diagnostics import Severity
 from ffspec.planner import target_kind
 from ffspec.rules.heads import head
-from ffspec.rules.network import in_words, name_of, range_of, removal
+from ffspec.rules.network import NORMALISERS, in_words, name_of, range_of, removal
 from ffspec.rules.rule import DataRule, StaticRule
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class NarrowOutput(StaticRule, DataRule):
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
         """Look at the last layer, and at the targets if the spec itself holds them."""
         step, dataset = self._step(draft), draft.parts.get("dataset")
-        if step is None or dataset is None:
+        if step is None or dataset is None or draft.facts.target == "classes":
+            return
+        if draft.parts["loss"].output == "log_rate":
+            yield from self._rate(draft, step)
             return
         inline = getattr(dataset.source, "y", None)
         if inline is not None:
@@ -61,7 +65,9 @@ class NarrowOutput(StaticRule, DataRule):
     def inspect(self, draft: Draft, loaded: Loaded) -> Iterator[Diagnostic]:
         """Compare the training targets with what the last layer can return."""
         step = self._step(draft)
-        if step is not None:
+        if step is not None and draft.parts["loss"].output == "log_rate":
+            yield from self._rate(draft, step)
+        elif step is not None:
             targets = loaded.splits["train"].y.reshape(-1)
             low, high = range_of(step)
             yield from self._compare(draft, step, int(((targets < low) | (targets > high)).sum()), len(targets))
@@ -69,9 +75,20 @@ class NarrowOutput(StaticRule, DataRule):
     def _step(self, draft: Draft) -> Step | None:
         """Return the last layer, if it bounds an output that is taken for a number."""
         loss, last = draft.parts.get("loss"), head(draft)
-        bounded = last is not None and any(abs(bound) < 1e308 for bound in range_of(last))
-        values = loss is not None and loss.output == "value" and target_kind(draft.parts) == "values"
-        return last if bounded and values else None
+        if last is None or loss is None or loss.output not in {"value", "log_rate"}:
+            return None
+        constant = last.call.target in NORMALISERS and last.output[-1] == 1  # another rule says so
+        bounded = any(isfinite(bound) for bound in range_of(last)) and not constant
+        return last if bounded and target_kind(draft.parts) == "values" else None
+
+    def _rate(self, draft: Draft, step: Step) -> Iterator[Diagnostic]:
+        """Report an output that is taken for the logarithm of a rate, and is no free number."""
+        name = name_of(draft.parts, step)
+        message = (
+            f"poisson_nll takes the output for the logarithm of a rate, but {name} returns {in_words(*range_of(step))}"
+        )
+        hint = f"leave {name} out: the exponential is inside the loss"
+        yield self.report(message, step.path, hint=hint, edit=removal(step, safe=step.call.target not in SOFT))
 
     def _compare(self, draft: Draft, step: Step, outside: int, total: int) -> Iterator[Diagnostic]:
         if outside:

@@ -98,7 +98,7 @@ def _learn(
         with judge.autocast():
             loss = judge.loss(network(x_BF), target)
         losses.append(float(loss.detach()))
-        if step == steps or losses[-1] <= BY_HEART * losses[0]:
+        if step == steps or (step >= FIRST and losses[-1] <= BY_HEART * losses[0]):
             break
         loss.backward()
         if step < FIRST:

@@ -106,7 +106,7 @@ def main() -> int:
     table.add_row(*score.row("all", everything, score.seeded.total() + given.healthy))
     table.add_row(*PUBLISHED)
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(machine(), highlight=False)
     console.print(f"{given.healthy:,} healthy specs, {score.seeded.total():,} with one seeded fault.", highlight=False)
     console.print(table)

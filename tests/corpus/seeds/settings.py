@@ -144,9 +144,15 @@ def no_epochs(rng: Random) -> Sketch:
     return made
 
 
+def random_end(made: Sketch) -> Sketch:
+    """Let the last linear start at random: behind it, units that start equal drift apart."""
+    made.head = ["linear" if layer == {"linear": {"init": "zeros"}} else layer for layer in made.head]
+    return made
+
+
 def equal_units(rng: Random) -> Sketch:
     taste, width = plain(rng), some_width(rng)
-    made = sketch(rng, taste=taste)
+    made = random_end(sketch(rng, taste=taste))
 
     def equal() -> list[Tree]:
         init = Mark(rng.choice(CONSTANTS))
@@ -158,15 +164,30 @@ def equal_units(rng: Random) -> Sketch:
 
 def equal_units_in_front_of_the_end(rng: Random) -> Sketch:
     taste = plain(rng)
-    made = sketch(rng, taste=taste)
+    made = random_end(sketch(rng, taste=taste))
     equal = {"linear": {"init": Mark(rng.choice(CONSTANTS)), "out_features": some_width(rng)}}
     made.body = [*among(rng, taste, []), equal, act(rng)]
     return made
 
 
+def equal_units_for_ever(rng: Random) -> Sketch:
+    """Seed a layer whose units stay equal: the last one is constant too, or a relu of zeros passes nothing on."""
+    taste = plain(rng)
+    made = sketch(rng, taste=taste)
+    dead = rng.random() < 0.5
+    if dead:
+        made = random_end(made)
+        equal: Tree = {"linear": {"init": Mark("zeros"), "out_features": some_width(rng), "bias_init": "zeros"}}
+    else:
+        made.head = [{"linear": {"init": "zeros"}}, *made.head[1:]]
+        equal = {"linear": {"init": Mark(rng.choice(CONSTANTS)), "out_features": some_width(rng)}}
+    made.body = [*among(rng, taste, []), equal, "relu" if dead else act(rng)]
+    return made
+
+
 def equal_units_in_a_branch(rng: Random) -> Sketch:
     taste, width = plain(rng), some_width(rng)
-    made = sketch(rng, taste=taste)
+    made = random_end(sketch(rng, taste=taste))
     equal = {"linear": {"out_features": some_width(rng), "init": Mark(rng.choice(CONSTANTS))}}
     made.body = [*stage(rng, width, taste), residual(rng, [equal, act(rng), linear(rng, width)])]
     return made
@@ -243,9 +264,10 @@ FAULTS = (
     Fault("FF124", unfilled_batch),
     Fault("FF124", larger_batch_than_rows, Severity.WARNING),
     Fault("FF124", no_epochs, Severity.WARNING),
-    Fault("FF125", equal_units),
-    Fault("FF125", equal_units_in_front_of_the_end),
-    Fault("FF125", equal_units_in_a_branch),
+    Fault("FF125", equal_units, Severity.WARNING),
+    Fault("FF125", equal_units_in_front_of_the_end, Severity.WARNING),
+    Fault("FF125", equal_units_in_a_branch, Severity.WARNING),
+    Fault("FF125", equal_units_for_ever),
     Fault("FF126", idle_steps, Severity.WARNING),
     Fault("FF126", idle_milestones, Severity.WARNING),
     Fault("FF126", idle_plateau, Severity.WARNING),
