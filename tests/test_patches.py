@@ -261,7 +261,7 @@ training: {epochs: 5}
     [
         ("relu", "ReLU", "relu", True),
         ("relu", "rellu", "relu", True),
-        ("relu", "relu7", "relu6", False),
+        ("relu", "relu7", "relu", False),
         ("relu", "norm", "layer_norm", False),
         ("linear: 8", "Dense: 8", "linear: 8", True),
         ("linear: 8", "linear: {units: 8}", "linear: {out_features: 8}", True),

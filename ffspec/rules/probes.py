@@ -126,7 +126,7 @@ class LearnsOneBatch(ProbeRule):
         title="one batch cannot be learnt by heart",
         reason="A network with a few thousand weights can fit 32 rows perfectly: 102 of 108 healthy ones needed 7 to "
         "107 "
-        "steps of adam. One that does not get below half of its first loss in 300 will hardly learn the whole data.",
+        "steps of adam. One that keeps half of its first loss after 300 will hardly learn the whole data.",
         wrong="layers:\n  - repeat: {times: 9, layers: [{linear: 16}, sigmoid]}\n  - linear\n",
         right="layers:\n  - repeat: {times: 9, layers: [{linear: 16}, relu]}\n  - linear\n",
         spec=False,

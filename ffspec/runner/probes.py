@@ -33,6 +33,10 @@ BY_HEART = 0.05
 """The share of the first loss at which a batch counts as learnt."""
 OPERATIONS = 4e9
 """Floating-point operations a trial may take at the start of a run: about a fifth of a second."""
+FEATURES = 4
+"""In fewer dimensions 32 rows can lie so that they are hard to tell apart for any network."""
+LIKELIHOODS = frozenset({"cross_entropy", "nll", "bce", "bce_with_logits"})
+"""Losses that are 0 once a batch is learnt by heart, with a gradient on the way."""
 SATISFIED = frozenset({"margin", "scores", "distance"})
 """Outputs whose loss is 0, without a gradient, once they are on the right side."""
 
@@ -136,7 +140,10 @@ def _capable(plan: Plan, judge: Judge) -> bool:
     widths = [step.output[-1] or 0 for step in walk(plan.steps) if step.call.target == "nn.Linear"]
     smoothed = getattr(judge.spec, "label_smoothing", 0.0) > 0
     spare = len(widths) > 1 and min(widths[:-1]) >= 16 and (plan.parameters or 0) >= 10 * ROWS
-    return spare and not smoothed and judge.classes is not None and not is_linear_model(plan.steps)
+    # The gradient through a surrogate is a guess: it may not find the way.
+    guessed = any(step.call.target == "ffspec.Heaviside" for step in walk(plan.steps))
+    hard = guessed or (plan.facts.features or 0) < FEATURES or judge.spec.name not in LIKELIHOODS
+    return spare and not smoothed and not hard and not is_linear_model(plan.steps)
 
 
 def _contradicts(x_BF: Tensor, target: Tensor) -> bool:
