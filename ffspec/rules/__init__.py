@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft
-from ffspec.rules import consistency, heads, obstacles, settings, stack, targets
+from ffspec.rules import consistency, dropout, heads, obstacles, settings, stack, targets
 from ffspec.rules.rule import DataRule
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ STATIC: tuple[StaticRule, ...] = (
     heads.OneClass(),
     stack.NoActivation(),
     stack.TwoActivations(),
-    stack.DropoutAtTheEnd(),
-    stack.StrangeDropout(),
+    dropout.DropoutAtTheEnd(),
+    dropout.StrangeDropout(),
     stack.BiasBeforeBatchNorm(),
     obstacles.LonelyRow(),
     stack.BatchNormOutOfPlace(),

@@ -1,6 +1,6 @@
 """Whether the trial before training cries wolf: `python -m tests.bench.probes`.
 
-Hundreds of healthy networks of every kind, drawn at random, each built and tried on a batch as by `ffspec check --probe`.
+Hundreds of healthy networks of every kind, drawn at random, each built and tried on a batch as `--probe` does it.
 Ends with 1 if a probe says anything about one of them.
 """
 
