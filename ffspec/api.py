@@ -54,13 +54,14 @@ def dump(spec: Spec, path: str | Path | None = None) -> str:
     return text
 
 
-def check(
+def check(  # noqa: PLR0913 - each is one thing a caller may want to set
     source: Source,
     *,
     overrides: Sequence[str] = (),
     allow: Collection[str] = (),
     data: bool = False,
     probe: bool = False,
+    allow_outside: bool = False,
 ) -> tuple[Diagnostic, ...]:
     """Return everything that is wrong with a spec, in file order; nothing is raised for it.
 
@@ -70,9 +71,10 @@ def check(
         allow: The codes of rules to let through.
         data: Whether to load the rows and apply the rules that read them.
         probe: Whether to build the network too, and try it on a batch.
+        allow_outside: Whether data files may lie outside the spec's folder.
     """
     opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
-    return diagnose(opened, allow, data=data, probe=probe)
+    return diagnose(opened, allow, data=data, probe=probe, allow_outside=allow_outside)
 
 
 def plan(source: Source) -> Plan:
@@ -84,10 +86,10 @@ def plan(source: Source) -> Plan:
     return planner.plan(_spec(source))
 
 
-def build(source: Source, data: Any = None) -> nn.Sequential:
+def build(source: Source, data: Any = None, *, allow_outside: bool = False) -> nn.Sequential:
     """Build the network of a spec, in train mode, with the weights `run` starts from.
 
-    The data is loaded only if the widths depend on it.
+    The data is loaded only if the widths depend on it; its files may lie outside the spec's folder if `allow_outside`.
 
     Raises:
         SpecError: The spec is not valid, or its data cannot be used.
@@ -99,7 +101,7 @@ def build(source: Source, data: Any = None) -> nn.Sequential:
     if made is None or made.parameters is None:
         from ffspec.runner.run import prepare
 
-        _, made = prepare(_request(spec, data), Review(document.of(spec), spec.allowed))
+        _, made = prepare(_request(spec, data, allow_outside=allow_outside), Review(document.of(spec), spec.allowed))
     return build_network(made, seed=spec.seed, precision=spec.training.precision)
 
 
@@ -111,6 +113,7 @@ def run(  # noqa: PLR0913 - each is one thing a caller may want to set
     seed: int | None = None,
     out: str | Path | None = None,
     allow: Collection[str] = (),
+    allow_outside: bool = False,
     observer: Observer | None = None,
 ) -> Result:
     """Train a spec's network, with eval-mode checks before and after.
@@ -123,6 +126,7 @@ def run(  # noqa: PLR0913 - each is one thing a caller may want to set
         seed: The seed in place of the spec's.
         out: The folder to make a run directory in; none is made if left out.
         allow: The codes of rules to let through: `["FF110"]`.
+        allow_outside: Whether data files may lie outside the spec's folder.
         observer: Told of findings, of the start and of every epoch.
 
     Raises:
@@ -131,7 +135,7 @@ def run(  # noqa: PLR0913 - each is one thing a caller may want to set
         StorageError: The run directory cannot be written.
     """
     opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
-    return run_document(opened, data, seed=seed, out=out, allow=allow, observer=observer)
+    return run_document(opened, data, seed=seed, out=out, allow=allow, allow_outside=allow_outside, observer=observer)
 
 
 def run_document(  # noqa: PLR0913 - as for `run`
@@ -141,13 +145,15 @@ def run_document(  # noqa: PLR0913 - as for `run`
     seed: int | None = None,
     out: str | Path | None = None,
     allow: Collection[str] = (),
+    allow_outside: bool = False,
     observer: Observer | None = None,
 ) -> Result:
     """Train the network of a document; see `run`. What is wrong with the data is shown in its line too."""
     from ffspec.runner.run import execute
 
     spec = sound(opened, allow)
-    request = _request(spec if seed is None else spec.model_copy(update={"seed": seed}), data, out, opened)
+    seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
+    request = _request(seeded, data, out, opened, allow_outside=allow_outside)
     return execute(request, Review(opened, spec.allowed), observer)
 
 
@@ -159,7 +165,12 @@ def open_document(source: str | Path, overrides: Sequence[str] = ()) -> Document
 
 
 def diagnose(
-    opened: Document, allow: Collection[str] = (), *, data: bool = False, probe: bool = False
+    opened: Document,
+    allow: Collection[str] = (),
+    *,
+    data: bool = False,
+    probe: bool = False,
+    allow_outside: bool = False,
 ) -> tuple[Diagnostic, ...]:
     """Return a document's structural faults and what the rules find in its valid part, in file order.
 
@@ -169,7 +180,7 @@ def diagnose(
     sure = all(item.severity is not Severity.ERROR for item in review.told)
     if (data or probe) and sure and opened.spec is not None:
         review = Review(opened, frozenset(allow) | opened.spec.allowed)
-        _inspect(opened.spec.at(opened.directory), review, probe=probe)
+        _inspect(opened.spec.at(opened.directory), review, probe=probe, allow_outside=allow_outside)
     return document.in_order((*review.told, *review.unused()))
 
 
@@ -223,7 +234,7 @@ def _read(opened: Document, allow: Collection[str]) -> Review:
     return review
 
 
-def _inspect(spec: Spec, review: Review, *, probe: bool) -> None:
+def _inspect(spec: Spec, review: Review, *, probe: bool, allow_outside: bool) -> None:
     """Load the rows of a spec, and let `review` take what the rules find."""
     from ffspec.data import load_spec
     from ffspec.rules import data_rules
@@ -233,9 +244,9 @@ def _inspect(spec: Spec, review: Review, *, probe: bool) -> None:
         if probe:
             from ffspec.runner.run import inspect_network
 
-            inspect_network(_request(spec, None), review)
+            inspect_network(_request(spec, None, allow_outside=allow_outside), review)
         else:
-            review.take(inspect(dict(spec), load_spec(spec)))
+            review.take(inspect(dict(spec), load_spec(spec, allow_outside=allow_outside)))
         review.take((), (*static, *(rule.about.code for rule in data_rules())))
     except SpecError as error:
         review.take((*error.diagnostics, *examine(dict(spec))), static)
@@ -245,7 +256,14 @@ def _spec(source: Source) -> Spec:
     return source if isinstance(source, Spec) else load(source)
 
 
-def _request(spec: Spec, data: Any, out: str | Path | None = None, opened: Document | None = None) -> Request:
+def _request(
+    spec: Spec,
+    data: Any,
+    out: str | Path | None = None,
+    opened: Document | None = None,
+    *,
+    allow_outside: bool,
+) -> Request:
     from ffspec.runner.run import Request
 
     read = opened is not None and opened.source.text
@@ -255,6 +273,7 @@ def _request(spec: Spec, data: Any, out: str | Path | None = None, opened: Docum
         text=opened.source.text if opened and read else dump(spec),
         arrays=data,
         out=None if out is None else Path(out),
+        allow_outside=allow_outside,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @options.SPEC
 @options.SET
 @options.ALLOW
+@options.ALLOW_OUTSIDE
 @click.option("--data", is_flag=True, help="Load the rows, and check them too.")
 @click.option("--probe", is_flag=True, help="Build the network too, and try it on a batch.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely, in the file.")
@@ -30,6 +31,7 @@ def check(
     overrides: tuple[str, ...],
     allow: tuple[str, ...],
     *,
+    allow_outside: bool,
     data: bool,
     probe: bool,
     fix: bool,
@@ -49,7 +51,8 @@ def check(
         opened = document.load(path, overrides)
         if fix or diff:
             opened = _mended(opened, path, allow, show=diff)
-        checked.append((path, opened, api.diagnose(opened, allow, data=data, probe=probe)))
+        found = api.diagnose(opened, allow, data=data, probe=probe, allow_outside=allow_outside)
+        checked.append((path, opened, found))
     if form == "text":
         for path, opened, found in checked:
             _print(path, opened, found, verbose=verbose)

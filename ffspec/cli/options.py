@@ -32,6 +32,9 @@ def _allowed(context: click.Context, option: click.Parameter, codes: tuple[str, 
 ALLOW = click.option(
     "--allow", multiple=True, metavar="CODE", callback=_allowed, help="Let what a rule finds through: --allow FF110"
 )
+ALLOW_OUTSIDE = click.option(
+    "--allow-outside", is_flag=True, help="Let data files lie outside the folder of their spec."
+)
 VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Show information too, not only errors and warnings.")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.SET
 @options.SEED
 @options.ALLOW
+@options.ALLOW_OUTSIDE
 @options.VERBOSE
 @click.option(
     "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
@@ -33,6 +34,7 @@ def run(
     allow: tuple[str, ...],
     out: str,
     *,
+    allow_outside: bool,
     verbose: bool,
     quiet: bool,
     form: str,
@@ -56,7 +58,7 @@ def run(
     results: list[Result] = []
     for one in opened:
         reporter = None if quiet or form == "json" else Reporter(verbose=verbose)
-        result = _train(one, reporter, seed=seed, out=Path(out), allow=allow)
+        result = _train(one, reporter, seed=seed, out=Path(out), allow=allow, allow_outside=allow_outside)
         if not result.ok and quiet and form == "text":
             click.echo(f"{one.source.name}: " + summary(result), err=True)
         results.append(result)

@@ -77,4 +77,24 @@ CODES: tuple[Code, ...] = (
         right="dataset:\n  csv: {path: penguins.csv, target: species, drop: ['']}\n",
         spec=False,
     ),
+    Code(
+        code="FF038",
+        title="a data file outside the folder of the spec",
+        reason="A spec may come from a stranger, and so may a run directory. What it names must lie in its own folder "
+        "or below, links followed; for a spec from standard input, or given as text, that is the working directory. "
+        "Where you know what is read, --allow-outside (allow_outside=True in Python) opens every path; to run the "
+        "resolved.yaml of a run directory again, if its data is a file, takes that too.",
+        wrong="dataset:\n  csv: {path: ../penguins.csv, target: species}\n",
+        right="dataset:\n  csv: {path: penguins.csv, target: species}\n",
+    ),
+    Code(
+        code="FF039",
+        title="the data is too large",
+        reason="The rows are in memory while a network trains. How much they need is estimated before they are read or "
+        "drawn, from below, and compared with what the machine, or its container, can still give: what is refused "
+        "would not have fitted. A table may have 100,000 columns.",
+        wrong="a Parquet file of a billion rows on a machine with 16 GB",
+        right="a part of its rows, or of its columns",
+        spec=False,
+    ),
 )

@@ -16,8 +16,10 @@ from ffspec.data.generated import generate
 from ffspec.data.loaded import Floats, Ints, Loaded, Raw, Split
 from ffspec.data.packaged import Packaged, read_packaged
 from ffspec.data.preparation import Preparation, fit
-from ffspec.data.targets import settle
+from ffspec.data.problems import counted, problem
+from ffspec.data.targets import Target, settle
 from ffspec.diagnostics import Path
+from ffspec.limits import shortage
 from ffspec.planner import target_kind
 from ffspec.seeds import derive
 from ffspec.spec import tables
@@ -25,41 +27,45 @@ from ffspec.spec.dataset import Dataset
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.generators import Generator
 from ffspec.spec.root import Spec
+from ffspec.spec.sources import Source
+
+COPIES = 2
+"""How often the matrix of all rows is there at once, at least, while it is drawn or prepared."""
 
 
-def load(
+def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     dataset: Dataset,
     *,
     seed: int,
     directory: pathlib.Path,
     wants: TargetKind | None = None,
     arrays: Any = None,
+    allow_outside: bool = False,
 ) -> Loaded:
     """Load a data set: every split, prepared by what was fitted on the training split.
 
-    `seed` is the spec's; `directory` is where its paths begin; `wants` is the kind of target its loss needs; `arrays`
-    take the place of the source's rows: `(X, y)`, or a mapping from the names of splits to such pairs.
+    `seed` is the spec's; `directory` is where its paths begin, and out of which none may lead unless `allow_outside`;
+    `wants` is the kind of target its loss needs; `arrays` take the place of the source's rows: `(X, y)`, or a mapping
+    from the names of splits to such pairs.
 
     Raises:
-        SpecError: FF030 to FF037, the data cannot be used.
+        SpecError: FF030 to FF039, the data cannot be used.
     """
     if arrays is not None:
         dataset = dataset.model_copy(update={"source": tables.Arrays()})
-    raw = _read(dataset, seed, directory, arrays)
     path: Path = ("dataset",) if isinstance(dataset.source, tables.Arrays) else ("dataset", dataset.source.name)
+    if isinstance(dataset.source, tables.Table):
+        raw = _read_table(dataset.source, directory, allow_outside=allow_outside)
+    else:
+        raw = _read(dataset.source, seed, arrays, path)
     target = settle(raw.target, wants, (*path, "target") if isinstance(dataset.source, tables.Table) else path)
     rows = divide(dataset, target, dict(raw.fixed), derive(seed, "split"))
     preparation = fit(raw, rows["train"], dataset.prepare, path)
+    _refuse_wide(raw, preparation, path)
     splits = _prepared(_recoded(raw, preparation), target.y, rows, preparation, path)
-    facts = Facts(
-        features=len(preparation.features),
-        target=target.kind,
-        outputs=target.y.shape[1] if target.classes is None else len(target.classes),
-        rows={name: len(split) for name, split in splits.items()},
-    )
     return Loaded(
         splits=splits,
-        facts=facts,
+        facts=_facts(target, preparation, splits),
         features=preparation.features,
         targets=target.names,
         classes=target.classes,
@@ -67,26 +73,63 @@ def load(
     )
 
 
-def load_spec(spec: Spec, arrays: Any = None) -> Loaded:
+def load_spec(spec: Spec, arrays: Any = None, *, allow_outside: bool = False) -> Loaded:
     """Load the data set of a spec, its target as the loss needs it; see `load`."""
-    wants = target_kind(dict(spec))
-    return load(spec.dataset, seed=spec.seed, directory=spec.directory, wants=wants, arrays=arrays)
+    return load(
+        spec.dataset,
+        seed=spec.seed,
+        directory=spec.directory,
+        wants=target_kind(dict(spec)),
+        arrays=arrays,
+        allow_outside=allow_outside,
+    )
 
 
-def _read(dataset: Dataset, seed: int, directory: pathlib.Path, arrays: Any) -> Raw:
-    """Return all rows of the source."""
-    source = dataset.source
+def _read(source: Source, seed: int, arrays: Any, path: Path) -> Raw:
+    """Return all rows of a source that is no file."""
     if isinstance(source, tables.Arrays):
         return read_arrays(arrays)
     if isinstance(source, Generator):
+        _refuse_large(source.rows, source.known().features or 0, path, "take fewer rows")
         return generate(source, seed)
     if isinstance(source, tables.Inline):
         return read_inline(source)
-    if isinstance(source, tables.Table):
-        from ffspec.data.tables import read_table
-
-        return read_table(source, directory)
     return read_packaged(cast("Packaged", source))
+
+
+def _read_table(source: tables.Table, directory: pathlib.Path, *, allow_outside: bool) -> Raw:
+    from ffspec.data.files import Folder
+    from ffspec.data.tables import read_table
+
+    return read_table(source, Folder(directory, open=allow_outside))
+
+
+def _refuse_wide(raw: Raw, preparation: Preparation, path: Path) -> None:
+    """Refuse what preparation would make of the rows, if the memory has no room for it."""
+    hint = "leave out columns of many different texts: each text becomes a feature" if raw.levels else "take fewer rows"
+    _refuse_large(len(raw.x), len(preparation.features), path, hint)
+
+
+def _refuse_large(rows: int, features: int, path: Path, hint: str) -> None:
+    """Refuse a matrix that the memory has no room for.
+
+    Raises:
+        SpecError: FF039, it has none.
+    """
+    lack = shortage(COPIES * 8 * rows * features)
+    if lack is not None:
+        message = f"data must fit into memory, but {counted(rows, 'row')} of {counted(features, 'feature')} {lack}"
+        raise problem("FF039", message, path, hint)
+
+
+def _facts(target: Target, preparation: Preparation, splits: Mapping[str, Split]) -> Facts:
+    """Return the shape of what was loaded."""
+    return Facts(
+        features=len(preparation.features),
+        target=target.kind,
+        outputs=target.y.shape[1] if target.classes is None else len(target.classes),
+        rows={name: len(split) for name, split in splits.items()},
+    )
 
 
 def _prepared(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,16 @@ import polars as pl
 
 from ffspec.data.arrays import missing_target
 from ffspec.data.columns import TRUTH, Cells, assemble, finite
-from ffspec.data.files import read_file
+from ffspec.data.files import Folder, read_file, refuse_large
 from ffspec.data.incoming import require_columns
 from ffspec.data.loaded import Ints, Raw, RawTarget
 from ffspec.data.problems import problem, quoted, some
 from ffspec.diagnostics import Path
 from ffspec.spec.facts import SPLITS
 from ffspec.spec.tables import Csv, Table
+
+TEXT = 56
+"""Bytes of a short text in Python, and of the place that refers to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +49,20 @@ class Sheet:
         raise IndexError(index)
 
 
-def read_table(table: Table, directory: pathlib.Path) -> Raw:
+def read_table(table: Table, folder: Folder) -> Raw:
     """Read all rows of a table, whatever file they are in.
 
     Raises:
-        SpecError: FF030 to FF033, FF035 and FF037.
+        SpecError: FF030 to FF033, FF035 and FF037 to FF039.
     """
     path = ("dataset", table.name)
-    main = read_file(table, table.path, directory, (*path, "path"))
+    main = read_file(table, table.path, folder, (*path, "path"))
     require_columns(_asked(table), tuple(main.columns))
     features = _features(table, main.columns)
     used = [*features, *table.targets, *([table.split_column] if table.split_column else [])]
     frames = {table.path: main.select(used)}
     for name, file in table.files.items():
-        other = read_file(table, file, directory, (*path, name))
+        other = read_file(table, file, folder, (*path, name))
         require_columns(((column, (*path, name)) for column in used), tuple(other.columns))
         frames[f"{file}" if file not in frames else f"{file} ({name})"] = other.select(used)
     sheet = _sheet(table, frames)
@@ -112,8 +114,8 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
     """Return the rows that the split column or files of their own put into a split."""
     table = sheet.table
     if table.split_column is not None:
-        words = sheet.frame.get_column(table.split_column).cast(pl.String).to_list()
         path = (*sheet.path, "split_column")
+        words = _texts(sheet.frame.get_column(table.split_column).cast(pl.String), path)
         strange = [word for word in dict.fromkeys(words) if word not in SPLITS]
         if strange:
             cells = ("an empty cell" if word is None else repr(word) for word in strange)
@@ -140,12 +142,23 @@ def _feature(sheet: Sheet, name: str) -> Cells:
     series = _typed(sheet, name, sheet.path)
     if name in (sheet.table.categorical or ()):
         texts = series.cast(pl.Boolean) if series.dtype == pl.Boolean else _whole(series)
-        return np.array(texts.cast(pl.String).to_list(), dtype=object)
+        return np.array(_texts(texts.cast(pl.String), sheet.path), dtype=object)
     if series.dtype.is_numeric():
         return finite(series.cast(pl.Float64).to_numpy().astype(np.float64), name, sheet.path)
     if series.dtype == pl.Boolean:
         return np.array([None if value is None else TRUTH[value] for value in series.to_list()], dtype=object)
-    return np.array(series.to_list(), dtype=object)
+    return np.array(_texts(series, sheet.path), dtype=object)
+
+
+def _texts(series: pl.Series, path: Path) -> list[str | None]:
+    """Return a column of texts, each an object of its own: a file may say a long one once for a million rows.
+
+    Raises:
+        SpecError: FF039, there is no room for them.
+    """
+    size = int(series.str.len_bytes().sum()) + TEXT * len(series)
+    refuse_large(size, f"column {series.name!r}", path, f"leave it out with 'drop: [{series.name}]'")
+    return series.to_list()
 
 
 def _whole(series: pl.Series) -> pl.Series:
@@ -180,7 +193,7 @@ def _target_values(series: pl.Series, name: str, path: Path) -> Any:
         return series.cast(pl.Int64).to_numpy()
     if series.dtype.is_numeric():
         return finite(series.cast(pl.Float64).to_numpy().astype(np.float64), name, path)
-    return series.to_numpy() if series.dtype == pl.Boolean else np.array(series.to_list(), dtype=object)
+    return series.to_numpy() if series.dtype == pl.Boolean else np.array(_texts(series, path), dtype=object)
 
 
 def _typed(sheet: Sheet, name: str, path: Path) -> pl.Series:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft
-from ffspec.rules import consistency, dropout, heads, obstacles, settings, stack, targets
+from ffspec.rules import consistency, dropout, heads, memory, obstacles, settings, stack, targets
 from ffspec.rules.rule import DataRule
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ STATIC: tuple[StaticRule, ...] = (
     consistency.Watching(),
     consistency.MetricOfTheOtherTask(),
     obstacles.WeightsOfClasses(),
+    memory.TooLarge(),
     heads.SoftmaxBeforeCrossEntropy(),
     heads.LogSoftmaxBeforeCrossEntropy(),
     heads.SigmoidBeforeLogits(),

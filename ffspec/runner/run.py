@@ -80,6 +80,8 @@ class Request:
     arrays: Any = None
     out: Path | None = None
     """The folder the run directory is made in; None: no directory."""
+    allow_outside: bool = False
+    """Whether data files may lie outside the spec's folder."""
 
 
 def execute(request: Request, review: Review, observer: Observer | None = None) -> Result:
@@ -123,7 +125,7 @@ def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:
         SpecError: One of them does not fit.
     """
     try:
-        loaded = load_spec(request.spec, request.arrays)
+        loaded = load_spec(request.spec, request.arrays, allow_outside=request.allow_outside)
     except SpecError as error:
         review.take(error.diagnostics)
         review.stop()

@@ -1,0 +1,98 @@
+"""Whether a training fits into memory, as far as the plan tells: from below, so that what is refused cannot fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from ffspec.codes import Code
+from ffspec.limits import shortage, shown
+from ffspec.planner import walk
+from ffspec.rules.rule import StaticRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ffspec.diagnostics import Diagnostic
+    from ffspec.planner import Draft, Plan
+
+STATES = {
+    "adam": 2, "adamw": 2, "nadam": 2, "radam": 2, "adamax": 2, "adadelta": 2, "rprop": 2, "adagrad": 1, "rmsprop": 1,
+    "asgd": 1, "muon": 1,
+}  # fmt: skip
+"""The numbers an optimizer keeps for each parameter, beside those that an argument asks for; none where not listed."""
+EVALUATED = 16_384
+"""The rows of which an evaluation computes the output at once."""
+
+
+@final
+class TooLarge(StaticRule):
+    """FF029: a training that the memory has no room for."""
+
+    about: ClassVar[Code] = Code(
+        code="FF029",
+        title="the training does not fit into memory",
+        reason="A training holds the weights, their gradients and what the optimizer keeps of each (two numbers in "
+        "adam, two hundred in lbfgs), the rows as tensors, and what every layer returns for a batch. That is estimated "
+        "from below, and compared with what this machine, or its container, can still give; on another machine the "
+        "answer may be another. Only for training on the CPU.",
+        wrong="layers: [{linear: 5000}, relu, {linear: 5000}, relu, linear]\n"
+        "optimizer: {lbfgs: {history_size: 10000}}\ntraining: {epochs: 1000, batch_size: all}\n",
+        right="layers: [{linear: 500}, relu, {linear: 500}, relu, linear]\noptimizer: adam\n",
+        optional=True,
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Add up what is known."""
+        if draft.plan is None or draft.problems or draft.parts["training"].device != "cpu":
+            return
+        parts = needs(draft.plan, draft.parts)
+        lack = shortage(sum(parts.values()))
+        if lack is not None:
+            largest = max(parts, key=lambda name: parts[name])
+            narrower = "make the layers narrower" + (", or take sgd" if _states(draft.plan, draft.parts) else "")
+            path, hint = {
+                WEIGHTS: (("optimizer",), narrower),
+                ROWS: (("dataset",), "take fewer rows or columns"),
+                BATCH: (("training", "batch_size"), "write a smaller batch_size"),
+            }[largest]
+            told = ", ".join(f"{name} {shown(size)}" for name, size in parts.items())
+            yield self.report(f"a training must fit into memory, but this one {lack} ({told})", path, hint=hint)
+
+
+WEIGHTS, ROWS, BATCH = "weights and optimizer", "rows", "a batch"
+
+
+def needs(plan: Plan, parts: Mapping[str, Any]) -> dict[str, int]:
+    """Return the bytes that a training takes at least, beside those of the loaded rows; what is unknown counts as 0."""
+    training, facts = parts["training"], plan.facts
+    number = 8 if training.precision == "float64" else 4
+    # The weights, their gradients, and a copy to see how far the first step of an epoch moves them.
+    kept = 3 + _states(plan, parts) + (training.early_stopping is not None)
+    rows = {name: count or 0 for name, count in facts.rows.items()}
+    size = rows.get("train", 0) if training.batch_size == "all" else min(training.batch_size, rows.get("train", 0))
+    # As float64 the tensors are the loaded rows themselves. Shuffled rows are gathered once an epoch.
+    held = sum(rows.values()) if number == 4 else 0
+    gathered = rows.get("train", 0) if training.shuffle and size < rows.get("train", 0) else 0
+    leaves = [step for step in walk(plan.steps) if not step.steps]
+    widest = max((step.output[-1] or 0 for step in leaves), default=0)
+    # Until its gradient is known, a linear keeps what it received; the first one's are rows.
+    inputs = [step.input[-1] or 0 for step in leaves if step.call.target == "nn.Linear"]
+    trained = size * (sum(inputs[1:]) + widest)
+    evaluated = min(EVALUATED, max(rows.values(), default=0)) * widest
+    return {
+        WEIGHTS: number * (plan.parameters or 0) * kept,
+        ROWS: number * (facts.features or 0) * (held + gathered),
+        BATCH: number * max(trained, evaluated),
+    }
+
+
+def _states(plan: Plan, parts: Mapping[str, Any]) -> int:
+    """Return how many numbers the optimizer keeps for each parameter."""
+    optimizer, training = parts["optimizer"], parts["training"]
+    if optimizer.name == "lbfgs":  # a direction and a step of every iteration, up to its history
+        iterations: int = training.epochs * (plan.steps_per_epoch or 0) * optimizer.max_iter
+        return 2 * min(iterations, int(optimizer.history_size))
+    asked = [getattr(optimizer, name, False) for name in ("amsgrad", "centered")]
+    if optimizer.name in {"sgd", "rmsprop"}:
+        asked.append(optimizer.momentum > 0)
+    return STATES.get(optimizer.name, 0) + sum(map(bool, asked))
