@@ -166,6 +166,15 @@ CODES: tuple[Code, ...] = (
         right="loss: cross_entropy\n",
         severity=Severity.WARNING,
     ),
+    Code(
+        code="FF018",
+        title="a spec that cannot be written as a script",
+        reason="'ffspec eject' writes a script that computes the same bits as the run, and leaves nothing out. Arrays "
+        "handed over in Python are not in the spec, on a GPU bits are not promised, and a measure that is undefined "
+        "on the rows of its split can be neither monitored nor checked.",
+        wrong="dataset: arrays\n",
+        right="dataset:\n  csv: {path: rows.csv, target: y}\n",
+    ),
 )
 
 

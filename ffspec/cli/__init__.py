@@ -13,6 +13,7 @@ import click
 
 from ffspec import __version__
 from ffspec.cli.check import check
+from ffspec.cli.eject import eject
 from ffspec.cli.explain import explain
 from ffspec.cli.run import run
 from ffspec.cli.schema import schema
@@ -38,7 +39,7 @@ def command(*, debug: bool) -> None:
     del debug
 
 
-for _command in (run, check, show, schema, explain):
+for _command in (run, check, show, eject, schema, explain):
     command.add_command(_command)
 
 

@@ -1,0 +1,114 @@
+"""Which rows are trained on, and which are tested on.
+
+Behind this section, `train`, `validation` and `test` hold the rows of each split, as far as they exist.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ffspec.export.text import comment, listing, literal
+from ffspec.spec.dataset import Split
+from ffspec.spec.tables import Table
+
+if TYPE_CHECKING:
+    from ffspec.export.script import Script
+    from ffspec.export.subject import Subject
+
+TAKE = '''\
+def take(rows, size):
+    """Take `size` of the rows, each class its share (the largest remainders are rounded up)."""
+    shares, remainders = np.divmod(np.bincount(y[rows]) * size, len(rows))
+    shares[np.argsort(-remainders, kind="stable")[: size - shares.sum()]] += 1
+    taken = np.zeros(len(rows), dtype=bool)
+    for label, share in enumerate(shares):
+        taken[np.flatnonzero(y[rows] == label)[:share]] = True
+    return rows[taken], rows[~taken]'''
+ORDER = 'np.argsort(np.random.PCG64(derive("split")).random_raw({count}), kind="stable")'
+
+
+def add_division(script: Script, subject: Subject) -> None:
+    """Add what divides the rows."""
+    script.use("numpy as np")
+    fixed = list(subject.raw.fixed)
+    if fixed:
+        _add_fixed(script, subject)
+    names = [name for name in subject.rows if name not in fixed]
+    if not names:
+        return
+    free = 'np.flatnonzero(belongs == "")' if fixed else ""
+    total = len(subject.raw.x) - sum(len(rows) for rows in subject.raw.fixed.values())
+    split = subject.spec.dataset.split
+    sizes = {name: len(subject.rows[name]) for name in names}
+    if names == ["train"] and sizes["train"] == total:
+        script.add(*([] if fixed else ["# All rows are trained on."]), f"train = {free or 'np.arange(len(y))'}")
+    elif isinstance(split, Split) and not split.shuffle:
+        _add_in_order(script, subject, sizes, free)
+    elif subject.stratified:
+        _add_strata(script, sizes, total, free)
+    else:
+        _add_random(script, sizes, total, free)
+
+
+def _add_fixed(script: Script, subject: Subject) -> None:
+    source = subject.spec.dataset.source
+    lines = ["# The split is part of the data."]
+    if isinstance(source, Table) and source.split_column is not None:
+        lines.append(f"belongs = table[{literal(source.split_column)}].to_numpy()")
+    lines += [f"{name} = np.flatnonzero(belongs == {literal(name)})" for name in subject.raw.fixed]
+    script.add(*lines)
+
+
+def _add_in_order(script: Script, subject: Subject, sizes: dict[str, int], free: str) -> None:
+    stops = np.cumsum(list(sizes.values())).tolist()
+    rest = ", _" if stops[-1] < len(subject.raw.x) else ""
+    cuts = stops if rest else stops[:-1]
+    rows = free or "np.arange(len(y))"
+    script.add(
+        "# The split: rows in order.",
+        f"{', '.join(sizes)}{rest} = np.split({rows}, {literal(cuts)})",
+    )
+
+
+def _add_random(script: Script, sizes: dict[str, int], total: int, free: str) -> None:
+    """The small splits come first: the training split takes what they leave."""
+    names = list(reversed(sizes))
+    stops = np.cumsum([sizes[name] for name in names]).tolist()
+    rest = ", _" if stops[-1] < total else ""
+    cuts = stops if rest else stops[:-1]
+    lines = [comment(f"The split: {_told(sizes)} at random.")]
+    order = ORDER.format(count="len(rows)" if free else "len(y)")
+    if free:
+        lines += [f"rows = {free}", f"order = rows[{order}]"]
+    else:
+        lines.append(f"order = {order}")
+    script.add(*lines, f"{', '.join(names)}{rest} = np.split(order, {literal(cuts)})")
+
+
+def _add_strata(script: Script, sizes: dict[str, int], total: int, free: str) -> None:
+    names = list(reversed(sizes))
+    script.add(TAKE)
+    lines = [comment(f"The split: {_told(sizes)} at random, each with its share of every class.")]
+    order = ORDER.format(count="len(rows)" if free else "len(y)")
+    lines += [f"rows = {free}", f"rows = rows[{order}]"] if free else [f"rows = {order}"]
+    complete = sum(sizes.values()) == total
+    for index, name in enumerate(names):
+        if index == len(names) - 1:
+            lines.append(f"{name} = rows" if complete else f"{name}, _ = take(rows, {sizes[name]})")
+        elif index == len(names) - 2 and complete:
+            lines.append(f"{name}, {names[-1]} = take(rows, {sizes[name]})")
+            break
+        else:
+            lines.append(f"{name}, rows = take(rows, {sizes[name]})")
+    script.add(*lines)
+
+
+def _told(sizes: dict[str, int]) -> str:
+    return listing([f"{count} rows to {_purpose(name)}" if index == 0 else f"{count} to {_purpose(name)}"
+                    for index, (name, count) in enumerate(sizes.items())])  # fmt: skip
+
+
+def _purpose(name: str) -> str:
+    return {"train": "train on", "validation": "validate on", "test": "test on"}[name]

@@ -1,0 +1,194 @@
+"""The loop of a script, with what comes before and after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ffspec.export.measures import require_defined
+from ffspec.export.objective import target_of
+from ffspec.export.steps import Timetable, optimizer_names
+from ffspec.export.text import literal
+from ffspec.planner import walk
+from ffspec.runner.expectations import larger_is_better
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ffspec.export.script import Script
+    from ffspec.export.subject import Subject
+
+CHANCE = frozenset({"nn.Dropout", "nn.AlphaDropout", "nn.RReLU"})
+"""Layers that draw while training."""
+
+
+def add_training(script: Script, subject: Subject) -> None:
+    """Add the check before, the loop, the check after, and what is kept."""
+    loop = _Loop(script, subject)
+    script.add(*loop.opening())
+    script.add(*loop.lines())
+    script.add(*loop.closing())
+    checks = [*_checks(subject)]
+    if checks:
+        script.add("# What must hold.", *checks)
+
+
+class _Loop:
+    def __init__(self, script: Script, subject: Subject) -> None:
+        self._script = script
+        self._subject = subject
+        self._settings = subject.spec.training
+        self._table = Timetable(subject)
+        self._names = optimizer_names(subject)
+        stopping = self._settings.early_stopping
+        monitors = [subject.monitor, stopping.monitor if stopping else ""]
+        for monitor, path in zip(monitors, (("scheduler",), ("training", "early_stopping")), strict=True):
+            require_defined(subject, monitor, path)
+        wanted = {"validation", *(monitor.partition(".")[0] for monitor in monitors)}
+        self._watched = [name for name in subject.rows if name in wanted]
+
+    def opening(self) -> list[str]:
+        """Return what stands before the loop."""
+        lines = ["# The training."]
+        if schedule := self._table.start():
+            lines += schedule
+        if self._subject.batch_size is not None and self._settings.shuffle:
+            lines.append('shuffle = torch.Generator().manual_seed(derive("shuffle"))')
+        if any(step.call.target in CHANCE for step in walk(self._subject.plan.steps)):
+            lines.append('torch.manual_seed(derive("dropout"))  # dropout draws from the global stream')
+        if self._settings.early_stopping:
+            self._script.use("copy")
+            self._script.use("math")
+            lines.append("best, waited, best_state = math.inf, 0, copy.deepcopy(model.state_dict())")
+        if self._subject.batch_size is None and target_of(self._subject, "y_train") != "y_train":
+            lines.append(f"target = {target_of(self._subject, 'y_train')}")
+        elif target_of(self._subject, "y_train") != "y_train":
+            lines.append(f"target_train = {target_of(self._subject, 'y_train')}")
+        if self._table.counts_steps:
+            lines.append("step = 0")
+        return [*lines, 'before = check("before")']
+
+    def lines(self) -> list[str]:
+        """Return the loop."""
+        body = self._whole() if self._subject.batch_size is None else self._batches()
+        for name in self._watched:
+            body.append(f'on_{name} = evaluate("{name}")')
+        shown = "".join(f"  {name} loss {{on_{name}['loss']}}" for name in self._watched)
+        body.append(f'print(f"epoch {{epoch}}  loss {{train_loss}}{shown}")')
+        body += self._table.after("epoch", self._value(self._subject.monitor) if self._subject.monitor else "")
+        body += self._stopping()
+        lines = [_indented(line) for text in body for line in text.split("\n")]
+        return ["for epoch in range(1, EPOCHS + 1):", *lines]
+
+    def closing(self) -> list[str]:
+        """Return what stands behind the loop."""
+        lines = []
+        if self._settings.early_stopping:
+            lines.append("model.load_state_dict(best_state)")
+        self._script.use("safetensors.torch", "save_file")
+        self._script.use("pathlib", "Path")
+        return [
+            *lines,
+            'after = check("after")',
+            "model.eval()",
+            'save_file(model.state_dict(), HERE / "model.safetensors")',
+        ]
+
+    def _whole(self) -> list[str]:
+        """Return an epoch of one step of all rows: their order would change nothing but rounding."""
+        target = "y_train" if target_of(self._subject, "y_train") == "y_train" else "target"
+        lines = self._step("x_train", target, "")
+        if self._subject.double:  # as a mean over the rows, which rounds
+            return [*lines, "train_loss = loss.item() * len(x_train) / len(x_train)", *self._counted()]
+        return [*lines, "train_loss = loss.item()", *self._counted()]
+
+    def _batches(self) -> list[str]:
+        """Return an epoch in batches, in a new order if asked."""
+        target = "y_train" if target_of(self._subject, "y_train") == "y_train" else "target_train"
+        rows, size = self._subject.sizes["train"], self._subject.batch_size or 1
+        names = ["x_train", target]
+        lines = []
+        kept = rows - rows % size if self._settings.drop_last else rows
+        if self._settings.shuffle:
+            cut = f"[:{kept}]" if kept < rows else ""
+            note = "  # the rest would be a smaller batch" if cut else ""
+            lines.append(f"order = torch.randperm(len(x_train), generator=shuffle){cut}{note}")
+            names = [f"{name}[order]" for name in names]
+        elif kept < rows:
+            names = [f"{name}[:{kept}]" for name in names]
+        parts = ", ".join(f"{name}.split(BATCH_SIZE)" for name in names)
+        total = "torch.zeros((), dtype=torch.float64)" if self._subject.double else "0.0"
+        inner = self._step("x", "y", "x=x, y=y")
+        if self._subject.double:
+            inner.append("total.add_(loss.detach(), alpha=len(x))")
+        else:
+            inner.append("total += loss.item() * len(x)")
+        inner += self._counted()
+        body = [_indented(line) for text in inner for line in text.split("\n")]
+        mean = f"total.item() / {kept}" if self._subject.double else f"total / {kept}"
+        if kept == rows:
+            mean = mean.replace(f"{kept}", "len(x_train)")
+        return [*lines, f"total = {total}", f"for x, y in zip({parts}):", *body, f"train_loss = {mean}"]
+
+    def _counted(self) -> list[str]:
+        counter = ["step += 1"] if self._table.counts_steps else []
+        return [*counter, *self._table.after("step", "")]
+
+    def _step(self, x: str, y: str, defaults: str) -> list[str]:
+        """Return the lines of one step of the optimizer."""
+        forward = [f"loss = criterion(model({x}), {y})"]
+        if self._subject.autocast:
+            forward = ['with torch.autocast("cpu", torch.bfloat16):', f"    {forward[0]}"]
+        zero = [f"{name}.zero_grad()" for name in self._names]
+        inner = [*zero, *forward, "loss.backward()", *self._clipping()]
+        if self._subject.spec.optimizer.name != "lbfgs":
+            return [*inner, *(f"{name}.step()" for name in self._names)]
+        closure = [f"def closure({defaults}):", *(f"    {line}" for line in inner), "    return loss"]
+        return ["", *closure, "", "loss = optimizer.step(closure)"]
+
+    def _clipping(self) -> Iterator[str]:
+        if self._settings.clip_grad_value is not None:
+            yield f"nn.utils.clip_grad_value_(model.parameters(), {literal(self._settings.clip_grad_value)})"
+        if self._settings.clip_grad_norm is not None:
+            yield f"nn.utils.clip_grad_norm_(model.parameters(), {literal(self._settings.clip_grad_norm)})"
+
+    def _stopping(self) -> list[str]:
+        stopping = self._settings.early_stopping
+        if stopping is None:
+            return []
+        sign = "-" if larger_is_better(stopping.monitor) else ""
+        less = f" - {literal(stopping.min_delta)}" if stopping.min_delta else ""
+        return [
+            f"now = {sign}{self._value(stopping.monitor)}",
+            f"if now < best{less}:",
+            "    best, waited, best_state = now, 0, copy.deepcopy(model.state_dict())",
+            "else:",
+            "    waited += 1",
+            f"    if waited > {stopping.patience}:",
+            "        break",
+        ]
+
+    def _value(self, monitor: str) -> str:
+        split, _, name = monitor.partition(".")
+        return f'on_{split}["{name}"]' if name else "train_loss"
+
+
+def _indented(line: str) -> str:
+    return f"    {line}" if line else ""
+
+
+def _checks(subject: Subject) -> Iterator[str]:
+    checks = subject.spec.checks
+    for measure in checks.improving:
+        require_defined(subject, measure, ("checks", "improves"))
+        sign = ">" if larger_is_better(measure) else "<"
+        yield f"assert {_of('after', measure)} {sign} {_of('before', measure)}"
+    for measure, bound in checks.bounds.items():
+        require_defined(subject, measure, ("checks", measure))
+        for sign, value in ((">=", bound.min), ("<=", bound.max)):
+            if value is not None:
+                yield f"assert {_of('after', measure)} {sign} {literal(value)}"
+
+
+def _of(when: str, measure: str) -> str:
+    split, _, name = measure.partition(".")
+    return f'{when}["{split}"]["{name}"]'

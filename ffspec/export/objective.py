@@ -1,0 +1,88 @@
+"""The loss of a script, and the form of the target it compares the output with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ffspec.export.defaults import arguments_of
+from ffspec.export.text import call, filled, literal
+
+if TYPE_CHECKING:
+    from ffspec.export.script import Script
+    from ffspec.export.subject import Subject
+
+PERCEPTRON = '''\
+def criterion(output, target):
+    """Rosenblatt's criterion: only rows on the wrong side count."""
+    return torch.relu(-target * output).mean()'''
+WORDS = {"probability": "0 or 1", "sign": "-1 or +1"}
+
+
+def add_objective(script: Script, subject: Subject) -> None:
+    """Add the loss, and the function that gives its target a form where it needs another than `y` has."""
+    _add_form(script, subject)
+    if subject.plan.loss.target == "ffspec.PerceptronLoss":
+        script.add(PERCEPTRON)
+        return
+    loss = subject.plan.loss
+    lines: list[str] = []
+    plain = {name: value for name, value in loss.arguments.items() if name not in {"weight", "pos_weight"}}
+    arguments = arguments_of(replace(loss, arguments=plain))
+    for name in ("weight", "pos_weight"):
+        value = loss.arguments.get(name)
+        if value is not None:
+            lines += _weights(subject, name, value)
+            arguments.append(f"{name}={name}")
+    script.add("# The loss.", *lines, call(loss.target, arguments, head="criterion = "))
+
+
+def target_of(subject: Subject, name: str) -> str:
+    """Return the target of the loss as an expression of the `y` called `name`."""
+    if subject.spec.loss.target == "index":
+        return name
+    if subject.classes is None:
+        return name if subject.double else f"{name}.float()"
+    return f"as_target({name})"
+
+
+def _add_form(script: Script, subject: Subject) -> None:
+    form, classes = subject.spec.loss.target, subject.classes
+    if form == "index" or classes is None:
+        return
+    columns = "y.unsqueeze(1)" if classes <= 2 else f"nn.functional.one_hot(y, {classes})"
+    signed = f"({columns} * 2 - 1)" if form == "sign" else columns
+    shape = "in a column, as the output has it" if classes <= 2 else "in a column for each class"
+    script.add(
+        "def as_target(y):",
+        f'    """Return {WORDS.get(form, "0 or 1")} for each row, {shape}."""',
+        f"    return {signed}.{subject.cast}",
+    )
+
+
+def _weights(subject: Subject, name: str, value: object) -> list[str]:
+    dtype = ", dtype=torch.float64" if subject.double else ""
+    if value != "balanced":
+        listed = [literal(float(one)) for one in value] if isinstance(value, tuple) else None
+        if listed is None:
+            return [f"{name} = torch.tensor({literal(value)}{dtype})"]
+        return [filled(f"{name} = torch.tensor([", listed, f"]{dtype})")]
+    counts = subject.counts
+    if 0 in counts:
+        return [filled(f"{name} = torch.tensor([", map(literal, _balanced(name, counts)), f"]{dtype})")]
+    lines = ["counts = torch.bincount(y_train)"]
+    if name == "weight":
+        return [*lines, f"weight = (len(y_train) / (len(counts) * counts.double())).{subject.cast}"]
+    if len(counts) == 2:
+        return [*lines, f"pos_weight = (counts[0].double() / counts[1]).{subject.cast}"]
+    return [*lines, f"pos_weight = ((len(y_train) - counts).double() / counts).{subject.cast}"]
+
+
+def _balanced(name: str, counts: list[int]) -> list[float]:
+    """Return the weights where a class has no row to train on: no formula would."""
+    rows = sum(counts)
+    if name == "weight":
+        return [rows / (len(counts) * count) if count else 0.0 for count in counts]
+    if len(counts) == 2:
+        return [counts[0] / counts[1] if counts[1] else 1.0]
+    return [(rows - count) / count if count else 1.0 for count in counts]

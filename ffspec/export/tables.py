@@ -1,0 +1,177 @@
+"""The rows of a table, read by polars: numbers as they are, texts as categories.
+
+Behind this section, `table` holds the columns that are used, and `y` the target.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from ffspec.data.files import Folder, read_file
+from ffspec.export.text import call, comment, filled, literal
+from ffspec.spec.tables import Csv, Table
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from ffspec.export.script import Script
+    from ffspec.export.subject import Subject
+
+
+def add_table(script: Script, subject: Subject, table: Table, directory: pathlib.Path | None) -> None:
+    """Add what reads the files; `directory` is where the script will be."""
+    script.use("polars as pl")
+    script.use("numpy as np")
+    script.use("pathlib", "Path")
+    reader = _Reader(subject, table, directory)
+    script.add(*reader.lines())
+    if not reader.words:
+        script.add(*reader.matrix())
+
+
+def is_word(subject: Subject, index: int) -> bool:
+    """Whether a raw column is a category."""
+    return index in subject.raw.levels
+
+
+def path_from(directory: pathlib.Path | None, subject: Subject, path: str) -> str:
+    """Return the path of a file as seen from where the script will be; without that, as the spec has it."""
+    if directory is None:
+        return path
+    file = (subject.spec.directory / path).resolve()
+    try:
+        return os.path.relpath(file, directory.resolve()).replace(os.sep, "/")
+    except ValueError:  # on another drive
+        return str(file)
+
+
+class _Reader:
+    def __init__(self, subject: Subject, table: Table, directory: pathlib.Path | None) -> None:
+        self._subject = subject
+        self._table = table
+        self._directory = directory
+        self._csv = isinstance(table, Csv)
+        self._names = subject.raw.names
+        extra = [self._table.split_column] if self._table.split_column else []
+        self._used = [*self._names, *self._table.targets, *extra]
+        folder = Folder(subject.spec.directory, open=True)  # the survey has read them, where that was allowed
+        files = (table.path, *table.files.values())
+        self._frames = [read_file(table, file, folder, ("dataset", table.name)) for file in files]
+        self.words = [name for index, name in enumerate(self._names) if is_word(subject, index)]
+
+    def lines(self) -> list[str]:
+        text = "The table; every cell is read as text, and an empty one is missing." if self._csv else "The table."
+        lines = [comment(text), *self._read()]
+        if self._csv:
+            missing = ["", *getattr(self._table, "null_values", ())]
+            old = literal(missing if len(missing) > 1 else "")
+            lines.append(f"table = table.select(pl.all().str.strip_chars().replace({old}, None))")
+        return [*lines, *self._kept(), *self._words(), *self._target()]
+
+    def _read(self) -> list[str]:
+        """Return the lines that read the files, and remember which rows belong to a file of its own."""
+        files = {"table": self._table.path, **self._table.files}
+        if len(files) == 1:
+            return [self._call(self._table.path, "table = ", self._selection(self._frames[0]))]
+        head, tail = "columns = [", "]"
+        lines = [filled(head, map(literal, self._used), tail)]
+        names = [name.replace("table", "main") for name in files]
+        for name, path in zip(names, files.values(), strict=True):
+            lines.append(self._call(path, f"{name} = ", ".select(columns)"))
+        lines.append('table = pl.concat([{}], how="vertical_relaxed")'.format(", ".join(names)))
+        words = [f"[{literal('' if name == 'main' else name)}] * len({name})" for name in names]
+        lines.append(f"belongs = np.array({' + '.join(words)})  # a file of its own is a split")
+        return lines
+
+    def _selection(self, frame: pl.DataFrame) -> str:
+        """Return what leaves out the columns that are not used."""
+        others = [name for name in frame.columns if name not in self._used]
+        if not others:
+            return ""
+        if self._table.columns is None:
+            return f".drop({', '.join(map(literal, others))})"
+        return f".select([{', '.join(map(literal, self._used))}])"
+
+    def _call(self, path: str, head: str, tail: str) -> str:
+        arguments = [f"HERE / {literal(path_from(self._directory, self._subject, path))}"]
+        if not self._csv:
+            return call("pl.read_parquet", arguments, head=head, tail=tail)
+        if (separator := getattr(self._table, "separator", ",")) != ",":
+            arguments.append(f"separator={literal(separator)}")
+        return call("pl.read_csv", [*arguments, "infer_schema=False"], head=head, tail=tail)
+
+    def _kept(self) -> list[str]:
+        """Return the lines that leave out blank rows, or rows without a target, where there are some."""
+        if sum(frame.height for frame in self._frames) == len(self._subject.raw.x):
+            return []
+        condition = "~pl.all_horizontal(pl.all().is_null())"
+        if self._table.missing_target == "drop":
+            condition = f"pl.all_horizontal(pl.col({literal(self._table.targets)}).is_not_null())"
+        if not self._table.files:
+            return [f"table = table.filter({condition})"]
+        return [
+            f"kept = table.select({condition}).to_series().to_numpy()",
+            "table, belongs = table.filter(kept), belongs[kept]",
+        ]
+
+    def _words(self) -> list[str]:
+        """Return the lines that make texts of what is a category but is not written as one text."""
+        lines = []
+        categorical = set(self._table.categorical or ())
+        for index, name in enumerate(self._names):
+            if not is_word(self._subject, index):
+                continue
+            levels = set(self._subject.raw.levels[index])
+            column = f"pl.col({literal(name)})"
+            if levels <= {"true", "false"}:
+                lowered = f"{column}.str.to_lowercase()" if self._csv else f"{column}.cast(pl.String)"
+                lines.append(f"table = table.with_columns({lowered})")
+            elif name in categorical and self._csv and (kind := _number_kind(levels)):
+                whole = ".cast(pl.Int64)" if kind == "Int64" else ""
+                lines.append(f"table = table.with_columns({column}.cast(pl.Float64){whole}.cast(pl.String))")
+            elif not self._csv:
+                whole = ".cast(pl.Int64)" if name in categorical and _number_kind(levels) == "Int64" else ""
+                lines.append(f"table = table.with_columns({column}{whole}.cast(pl.String))")
+        return lines
+
+    def _target(self) -> list[str]:
+        names = self._table.targets
+        values = self._subject.raw.target.values
+        if self._subject.target.classes is None:
+            if len(names) == 1:
+                return [f"y = table[{literal(names[0])}].cast(pl.Float64).to_numpy().reshape(-1, 1)"]
+            return [f"y = table.select({literal(names)}).cast(pl.Float64).to_numpy()"]
+        column = f"table[{literal(names[0])}]"
+        if self._csv and values.dtype.kind == "b":
+            column += ".str.to_lowercase()"
+        elif self._csv and values.dtype.kind in "iuf":
+            column += ".cast(pl.Int64)" if values.dtype.kind in "iu" else ".cast(pl.Float64)"
+        elif values.dtype.kind == "O":
+            column += "" if self._csv else ".cast(pl.String)"
+        line = f"_, y = np.unique({column}, return_inverse=True)"
+        return [f"{line}  # the classes in order, as numbers" if len(line) < 64 else line]
+
+    def matrix(self) -> list[str]:
+        """Return the lines that make `x` of a table of numbers."""
+        head, tail = "features = table.select([", "]).cast(pl.Float64)"
+        return [
+            filled(head, map(literal, self._names), tail),
+            "x = np.column_stack([features[name] for name in features.columns])",
+        ]
+
+
+def _number_kind(levels: set[str]) -> str | None:
+    """Return the type of numbers that were made levels, or None for texts."""
+    try:
+        numbers = [float(level) for level in levels]
+    except ValueError:
+        return None
+    if all(level.lstrip("-").isdigit() for level in levels):
+        return "Int64"
+    return (
+        "Float64" if np.isfinite(numbers).all() and pl.Series([*levels]).cast(pl.Float64).is_not_nan().all() else None
+    )
