@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ffspec.data.parquet import MARK, largest_page
 from ffspec.data.problems import counted, problem
 from ffspec.diagnostics import Path, SpecError
 from ffspec.limits import shortage
@@ -133,13 +134,14 @@ def _hint(name: str) -> str:
 def _parquet(data: bytes, name: str, path: Path) -> pl.DataFrame:
     """Read a Parquet file, whose end says how large it will be: a few bytes can stand for a billion rows."""
     try:
-        columns = len(pl.read_parquet_schema(io.BytesIO(data)))
+        page = largest_page(data)
+        columns = pl.read_parquet_schema(io.BytesIO(data))
         rows = int(pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item())
-        _refuse_wide(columns, name, path)
-        refuse_large(len(data) + rows * columns * CELL[Table], name, path)
-        return pl.read_parquet(io.BytesIO(data))
+        _refuse_wide(len(columns), name, path)
+        refuse_large(len(data) + page + rows * len(columns) * CELL[Table], name, path)
+        return pl.read_parquet(io.BytesIO(data)) if rows else pl.DataFrame(schema=columns)
     except UNREADABLE as error:
-        hint = None if data[:4] == b"PAR1" else "for a text file, write 'csv:' in place of 'parquet:'"
+        hint = None if data[:4] == MARK else "for a text file, write 'csv:' in place of 'parquet:'"
         raise _unreadable(f"{name} is not a Parquet file: {_first_line(error)}", path, hint) from None
 
 
@@ -172,7 +174,7 @@ def _first_line(error: BaseException) -> str:
 def _decoded(data: bytes, name: str, path: Path) -> str:
     if not data.removeprefix(codecs.BOM_UTF8).strip():
         raise _unreadable(f"{name} is empty", path)
-    if data[:4] == b"PAR1":
+    if data[:4] == MARK:
         raise _unreadable(f"{name} is a Parquet file", path, "write 'parquet:' in place of 'csv:'")
     packed = next((kind for start, kind in COMPRESSED.items() if data.startswith(start)), None)
     if packed is not None:
