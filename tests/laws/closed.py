@@ -6,6 +6,7 @@ imported, run, started, connected or opened but what a run needs. What happened 
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import io
@@ -40,6 +41,21 @@ QUIET = frozenset({
 WRITING = {"os.mkdir": 1, "os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.truncate": 1, "os.link": 2}
 """Events whose first arguments, so many, are paths that are written to: in the folder of run directories alone."""
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+ACTIONS = {
+    "check": ["check", "--data"],
+    "probe": ["check", "--probe"],
+    "eject": ["eject"],
+    "run": ["run", "--set", "training.epochs=3"],
+}
+EJECTED = frozenset({
+    "copy", "hashlib", "math", "pathlib", "numpy", "polars", "safetensors.torch", "sklearn.datasets", "sklearn.metrics",
+    "torch", "warnings",
+})  # fmt: skip
+"""The modules that an ejected script may import."""
+POWERS = frozenset({"exec", "eval", "compile", "open", "getattr", "globals", "vars", "__import__", "__builtins__"})
+"""What a script needs none of."""
 
 
 class Watch:
@@ -118,7 +134,8 @@ class Stranger:
     def warm_up(self) -> None:
         """Do it all with what is good, and with what is wrong in known ways."""
         for text in GOOD:
-            self._command("run", text)
+            for action in ("run", "eject"):
+                self._command(action, text)
             self._library(text)
         for action in ("check", "probe"):
             self._command(action, GOOD[0])
@@ -137,7 +154,7 @@ class Stranger:
             yield f"bad {number}", partial(self._command, "check", data)
         for number in range(count):
             text = changed(self._chance.choice(GOOD), self._chance)
-            yield f"spec {number}", partial(self._command, ("check", "run", "probe", "run")[number % 4], text)
+            yield f"spec {number}", partial(self._command, ("check", "run", "eject", "run", "probe")[number % 5], text)
             yield f"text {number}", partial(self._library, text)
         for path in PATHS:
             for kind, good in (("csv", "a.csv"), ("csv", "below/b.csv"), ("parquet", "a.parquet")):
@@ -156,12 +173,16 @@ class Stranger:
         """Run a command over a spec, or only check it if it would take long."""
         arguments = ["check"]
         if is_light(document.load(path)):
-            run = ["run", "--out", str(self._out), "--set", "training.epochs=3"]
-            arguments = {"check": ["check", "--data"], "probe": ["check", "--probe"], "run": run}[action]
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said, self.watch:
+            arguments = ACTIONS[action]
+        if action == "run" and arguments != ["check"]:
+            arguments = [*arguments, "--out", str(self._out)]
+        out, said = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said), self.watch:
             code = _exit_code([*arguments, str(path)])
         if code not in {0, 1, 2, 3}:
             raise AssertionError(f"exit code {code}: {said.getvalue()}")
+        if arguments == ["eject"] and code == 0 and (strange := strangers_in(out.getvalue())):
+            raise AssertionError(f"the script uses {strange}")
 
     def _library(self, text: str) -> None:
         with self.watch:
@@ -204,6 +225,14 @@ def proofs(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "read outside", partial((folder / "specs" / "link.csv").read_bytes)
     yield "written outside", partial((folder / "specs" / "written").write_bytes, b"")
     yield "removed outside", partial((folder / "secret.csv").unlink)
+
+
+def strangers_in(script: str) -> set[str]:
+    """Return what an ejected script imports or names that no spec should bring into it."""
+    nodes = list(ast.walk(ast.parse(script)))
+    modules = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    modules |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    return (modules - EJECTED) | ({node.id for node in nodes if isinstance(node, ast.Name)} & POWERS)
 
 
 def is_light(opened: document.Document) -> bool:
