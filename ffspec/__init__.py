@@ -9,8 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ffspec.api import build, check, dump, load, plan, run
-    from ffspec.diagnostics import Diagnostic, DivergedError, EvaluationError, FfspecError, SpecError, StorageError
+    from ffspec.api import build, check, dump, load, plan, resume, run
+    from ffspec.diagnostics import (
+        Diagnostic,
+        DivergedError,
+        EvaluationError,
+        FfspecError,
+        InterruptedRunError,
+        SpecError,
+        StorageError,
+    )
     from ffspec.planner import Plan
     from ffspec.runner.result import Result
     from ffspec.spec.root import Spec
@@ -22,6 +30,7 @@ __all__ = [
     "DivergedError",
     "EvaluationError",
     "FfspecError",
+    "InterruptedRunError",
     "Plan",
     "Result",
     "Spec",
@@ -32,13 +41,22 @@ __all__ = [
     "dump",
     "load",
     "plan",
+    "resume",
     "run",
 ]
 
 _HOMES = {
-    **dict.fromkeys(("build", "check", "dump", "load", "plan", "run"), "ffspec.api"),
+    **dict.fromkeys(("build", "check", "dump", "load", "plan", "resume", "run"), "ffspec.api"),
     **dict.fromkeys(
-        ("Diagnostic", "DivergedError", "EvaluationError", "FfspecError", "SpecError", "StorageError"),
+        (
+            "Diagnostic",
+            "DivergedError",
+            "EvaluationError",
+            "FfspecError",
+            "InterruptedRunError",
+            "SpecError",
+            "StorageError",
+        ),
         "ffspec.diagnostics",
     ),
     "Plan": "ffspec.planner",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,14 +148,53 @@ def run_document(  # noqa: PLR0913 - as for `run`
     allow: Collection[str] = (),
     allow_outside: bool = False,
     observer: Observer | None = None,
+    signals: bool = False,
 ) -> Result:
     """Train the network of a document; see `run`. What is wrong with the data is shown in its line too."""
     from ffspec.runner.run import execute
 
     spec = sound(opened, allow)
     seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
-    request = _request(seeded, data, out, opened, allow_outside=allow_outside)
+    request = replace(_request(seeded, data, out, opened, allow_outside=allow_outside), signals=signals)
     return execute(request, Review(opened, spec.allowed), observer)
+
+
+def resume(  # noqa: PLR0913 - each is one thing a caller may want to set
+    directory: str | Path,
+    *,
+    epochs: int | None = None,
+    force: bool = False,
+    allow_outside: bool = False,
+    observer: Observer | None = None,
+    signals: bool = False,
+) -> Result:
+    """Go on with a run that was stopped, to the same bits as if it had not been.
+
+    Args:
+        directory: The run directory.
+        epochs: Train for so many in all, instead of what the spec says; a schedule stays as it was.
+        force: Whether to go on although files, versions or the data are not what they were.
+        allow_outside: Whether data files may lie outside the run directory, as a table's do.
+        observer: Told of findings, of the start and of every epoch.
+        signals: Whether SIGINT and SIGTERM end the training after its step, its state kept.
+
+    Raises:
+        StorageError: It is no run directory, it is in use, damaged, or something it depends on has changed.
+        SpecError: Its spec or its data cannot be used.
+        DivergedError: A loss or an output was not finite.
+    """
+    from ffspec import rundir
+    from ffspec.runner.run import go_on
+
+    owned = rundir.reopen(Path(directory))
+    try:
+        overrides = () if epochs is None else (f"training.epochs={epochs}",)
+        opened = document.load(owned.path / rundir.RESOLVED, overrides)
+        spec = sound(opened)
+        request = replace(_request(spec, None, None, opened, allow_outside=allow_outside), signals=signals)
+        return go_on(request, Review(opened, spec.allowed), owned, observer, force=force)
+    finally:
+        owned.close()
 
 
 def open_document(source: str | Path, overrides: Sequence[str] = ()) -> Document:

@@ -128,6 +128,19 @@ class DivergedError(FfspecError):
     code = "FF306"
 
 
+class InterruptedRunError(FfspecError):
+    """A signal ended a training after its step; what is kept in `directory`, if there is one, can be resumed."""
+
+    def __init__(self, number: int, directory: object = None) -> None:
+        super().__init__(number, directory)
+        self.exit_code = 128 + number
+        self.directory = directory
+
+    def __str__(self) -> str:
+        """Say how to go on."""
+        return "interrupted" if self.directory is None else f"interrupted; go on with: ffspec resume {self.directory}"
+
+
 class StorageError(FfspecError):
     """Something could not be read or written: no room, no permission, a lock, a damaged file."""
 

@@ -1,9 +1,13 @@
-"""The run directory: every file whole or not at all, none ever overwritten by another run."""
+"""The run directory: one owner, every file whole or not at all, and a manifest by which damage shows."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
+import socket
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +15,11 @@ from secrets import token_hex
 from typing import Any
 
 from ffspec.diagnostics import StorageError
+
+try:
+    import fcntl
+except ImportError:  # Windows has other locks; there, a directory is only made exclusively
+    fcntl = None  # type: ignore[assignment]
 
 SPEC = "spec.yaml"
 RESOLVED = "resolved.yaml"
@@ -20,15 +29,28 @@ CHECKS = "checks.json"
 PREPARE = "prepare.json"
 MODEL = "model.safetensors"
 STATUS = "status.json"
+MANIFEST = "manifest.json"
+CHECKPOINTS = "checkpoints"
+LOCK = ".lock"
+KEPT = 2
+"""Checkpoints that are kept: the newest, and the one before it in case the newest is damaged later."""
 
 TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """A directory that belongs to one run."""
+    """A directory that belongs to one run, and while it is open to one process."""
 
     path: Path
+    lock: int | None = None
+    """The open file that holds the lock; it ends with the process, however that ends."""
+
+    def close(self) -> None:
+        """Let others have the directory."""
+        if self.lock is not None:
+            with suppress(OSError):
+                os.close(self.lock)
 
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file whole: a temporary file beside it, flushed to disk, then renamed.
@@ -37,18 +59,19 @@ class RunDirectory:
             StorageError: It cannot be written; a file of that name is as it was.
         """
         data = content.encode() if isinstance(content, str) else content
-        temporary = self.path / f".{name}.tmp-{os.getpid()}-{token_hex(4)}"
+        target = self.path / name
+        temporary = target.parent / f".{target.name}.tmp-{os.getpid()}-{token_hex(4)}"
         try:
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self.path / name)
-            _flush_directory(self.path)
+            temporary.replace(target)
+            _flush_directory(target.parent)
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink()
-            raise StorageError(f"cannot write {self.path / name}: {error.strerror or error}") from error
+            raise StorageError(f"cannot write {target}: {_reason(error)}") from error
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a value as JSON; a number that is not finite is an error, for JSON has none."""
@@ -58,9 +81,72 @@ class RunDirectory:
         """Write one JSON object a line."""
         self.write(name, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
 
+    def seal(self, names: Iterable[str]) -> None:
+        """Write the manifest: size and SHA-256 of each of these files that exists."""
+        files = {}
+        for name in names:
+            if (self.path / name).is_file():
+                data = self.read(name)
+                files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        self.write_json(MANIFEST, {"version": 1, "files": files})
+
+    def read(self, name: str) -> bytes:
+        """Return what a file holds.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise StorageError(f"cannot read {self.path / name}: {_reason(error)}") from error
+
+    def keep(self, step: int, content: bytes) -> Path:
+        """Write a checkpoint, its digest in its name; read it back, and only then let go of the oldest.
+
+        Raises:
+            StorageError: It cannot be written, or not read back; the checkpoints before it are as they were.
+        """
+        folder = self.path / CHECKPOINTS
+        with suppress(FileExistsError, OSError):
+            folder.mkdir()
+        digest = hashlib.sha256(content).hexdigest()
+        name = f"{step:012}-{digest[:32]}.safetensors"
+        self.write(f"{CHECKPOINTS}/{name}", content)
+        if hashlib.sha256(self.read(f"{CHECKPOINTS}/{name}")).hexdigest() != digest:
+            raise StorageError(f"{folder / name} does not hold what was written: the disk may be failing")
+        for old in self.checkpoints()[KEPT:]:
+            with suppress(OSError):
+                old.unlink()
+        return folder / name
+
+    def checkpoints(self) -> list[Path]:
+        """Return the checkpoints there are, whole or damaged, the newest first."""
+        return sorted((self.path / CHECKPOINTS).glob("[0-9]*-*.safetensors"), reverse=True)
+
+    def damaged(self) -> list[str]:
+        """Return the files that are not what the manifest says, or cannot be judged; none if all is well."""
+        try:
+            listed = json.loads(self.read(MANIFEST))["files"]
+            sums = {str(name): str(entry["sha256"]) for name, entry in listed.items()}
+        except (StorageError, ValueError, KeyError, TypeError, AttributeError):
+            return [MANIFEST]
+        return [name for name, digest in sums.items() if not self._holds(name, digest)]
+
+    def _holds(self, name: str, digest: str) -> bool:
+        try:
+            return hashlib.sha256(self.read(name)).hexdigest() == digest
+        except StorageError:
+            return False
+
+
+def is_whole(checkpoint: Path, content: bytes) -> bool:
+    """Return whether a checkpoint is what was written under its name."""
+    return checkpoint.stem.partition("-")[2] == hashlib.sha256(content).hexdigest()[:32]
+
 
 def create(root: Path, name: str) -> RunDirectory:
-    """Make the next free directory `root/name/001`, `002`, ...
+    """Make the next free directory `root/name/001`, `002`, ..., and lock it.
 
     Raises:
         StorageError: It cannot be made.
@@ -77,10 +163,60 @@ def create(root: Path, name: str) -> RunDirectory:
                 path.mkdir()
             except FileExistsError:
                 continue
-            return RunDirectory(path)
+            return RunDirectory(path, _lock(path))
     except OSError as error:
-        raise StorageError(f"cannot make a run directory in {parent}: {error.strerror or error}") from error
+        raise StorageError(f"cannot make a run directory in {parent}: {_reason(error)}") from error
     raise StorageError(f"cannot make a run directory in {parent}: {TRIES} are taken")
+
+
+def reopen(path: Path) -> RunDirectory:
+    """Lock an existing run directory, and sweep away what a killed run left half written.
+
+    Raises:
+        StorageError: It is none, or another process has it.
+    """
+    if not (path / RESOLVED).is_file():
+        raise StorageError(f"{path} is no run directory: it has no {RESOLVED}")
+    try:
+        found = RunDirectory(path, _lock(path))
+    except OSError as error:
+        raise StorageError(f"cannot lock {path}: {_reason(error)}") from error
+    for folder in (path, path / CHECKPOINTS):
+        for leftover in folder.glob(".*.tmp-*"):
+            with suppress(OSError):
+                leftover.unlink()
+    return found
+
+
+def _lock(path: Path) -> int | None:
+    """Take the lock of a directory, and write down who holds it.
+
+    Raises:
+        StorageError: Another process has it.
+    """
+    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
+            os.close(descriptor)
+            if error.errno not in {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}:
+                raise
+            raise StorageError(f"{path} is in use by {holder}") from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    return descriptor
+
+
+def _reason(error: OSError) -> str:
+    """Say why a file could not be read or written, in words that help."""
+    words = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EROFS: "the file system is read-only",
+    }
+    return words.get(error.errno or 0, (error.strerror or str(error)).lower())
 
 
 def _flush_directory(path: Path) -> None:

@@ -114,7 +114,7 @@ def test_new_rows_come_in_any_form(rows: Any) -> None:
 
 ONE_KIND = "numbers, booleans or texts alone"
 UNFIT: list[tuple[Any, tuple[str, str, str | None]]] = [
-    ({"a": [1], "d": ["x"]}, ("FF031", "there is no column 'c'", "did you mean 'd'?")),
+    ({"a": [1], "d": ["x"]}, ("FF031", "there is no column 'c'", "did you mean 'a'?")),
     ({"a": ["one"], "c": ["x"]}, ("FF033", "column 'a' must hold numbers, as in training, found 'one' in row 1", None)),
     ({"a": [1], "c": [2.5]}, ("FF033", "column 'c' must hold texts, as in training, found 2.5", None)),
     ({"a": [np.inf], "c": ["x"]}, ("FF033", "column 'a' must hold finite numbers, found inf in row 1", None)),

@@ -291,7 +291,7 @@ def test_the_loss_and_the_target_must_fit(tmp_path: Path) -> None:
 def test_a_fault_in_another_file_names_it(tmp_path: Path) -> None:
     value = table("x,y\n1,0\n2,1\n", tmp_path, split=None, test="b.csv")
     (tmp_path / "b.csv").write_text("x,z\n1,0\n")
-    assert refused(value, tmp_path) == [("FF031", f"{CSV}.test", "there is no column 'y'", "did you mean 'z'?")]
+    assert refused(value, tmp_path) == [("FF031", f"{CSV}.test", "there is no column 'y'", "did you mean 'x'?")]
     (tmp_path / "b.csv").write_text("x,y\n5,0\nsix,1\n")
     [(code, _, message, _)] = refused(value, tmp_path)
     assert (code, message) == (

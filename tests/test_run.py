@@ -93,7 +93,7 @@ def test_the_run_directory(tmp_path: Path) -> None:
     names = {entry.name for entry in result.directory.iterdir()}
     assert names == {
         rundir.SPEC, rundir.RESOLVED, rundir.ENVIRONMENT, rundir.HISTORY, rundir.CHECKS, rundir.PREPARE, rundir.MODEL,
-        rundir.STATUS,
+        rundir.STATUS, rundir.MANIFEST, rundir.CHECKPOINTS, rundir.LOCK,
     }  # fmt: skip
     assert (result.directory / rundir.SPEC).read_text() == FEEDFORWARD.read_text()
     history = [json.loads(line) for line in (result.directory / rundir.HISTORY).read_text().splitlines()]

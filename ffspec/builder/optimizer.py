@@ -64,6 +64,17 @@ def construct_optimizer(call: Call, parameters: Iterable[nn.Parameter]) -> Optim
     return optimizer
 
 
+def state_of(optimizer: Optimizer) -> dict[str, Any]:
+    """Return an optimizer's state, as `state_dict` does."""
+    found: dict[str, Any] = inspect.unwrap(Optimizer.state_dict)(optimizer)
+    return found
+
+
+def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Put a state back, as `load_state_dict` does."""
+    torch.no_grad()(inspect.unwrap(Optimizer.load_state_dict))(optimizer, state)
+
+
 @contextmanager
 def _uncompiled_constructor() -> Iterator[None]:
     """Mark the one method the constructor calls as exempt already, for the length of a block."""

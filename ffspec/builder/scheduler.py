@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch.optim import RMSprop, lr_scheduler
 
@@ -44,6 +44,23 @@ class Schedule:
         if self._phase is not None and self._phase.interval == "epoch" and not self._young:
             self._advance(None if self._phase.monitor is None else measure(self._phase.monitor))
         self._young = False
+
+    def state(self) -> dict[str, Any]:
+        """Return where the schedule stands, as plain values."""
+        return {
+            "waiting": len(self._waiting),
+            "passed": self._passed,
+            "young": self._young,
+            "torch": [scheduler.state_dict() for scheduler in self._torch],
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go to where `state` was taken; the optimizers' own states must be loaded after it, for this sets rates."""
+        while len(self._waiting) > state["waiting"]:
+            self._next_phase()
+        for scheduler, saved in zip(self._torch, state["torch"], strict=True):
+            scheduler.load_state_dict(saved)
+        self._passed, self._young = state["passed"], state["young"]
 
     def _advance(self, measured: float | None) -> None:
         self._passed += 1

@@ -15,10 +15,11 @@ from ffspec import __version__
 from ffspec.cli.check import check
 from ffspec.cli.eject import eject
 from ffspec.cli.explain import explain
+from ffspec.cli.resume import resume
 from ffspec.cli.run import run
 from ffspec.cli.schema import schema
 from ffspec.cli.show import show
-from ffspec.diagnostics import FfspecError
+from ffspec.diagnostics import FfspecError, InterruptedRunError
 
 __all__ = ["command", "main"]
 
@@ -39,7 +40,7 @@ def command(*, debug: bool) -> None:
     del debug
 
 
-for _command in (run, check, show, eject, schema, explain):
+for _command in (run, resume, check, show, eject, schema, explain):
     command.add_command(_command)
 
 
@@ -78,6 +79,8 @@ def _exit_code(arguments: list[str]) -> int:
 def _said(error: FfspecError) -> str:
     text = str(error)
     if "error[" in text:
+        return text
+    if isinstance(error, InterruptedRunError):
         return text
     return f"error: {text}" if error.code is None else f"error[{error.code}]: {text}"
 

@@ -50,6 +50,16 @@ class Reporter:
         if sys.stdout.isatty():
             self._draw_bar()
 
+    def on_resume(self, epoch: int) -> None:
+        """Say where training goes on."""
+        click.echo(f"  going on in epoch {epoch}")
+        if self._bar is not None:
+            self._bar.update(self._task, completed=epoch - 1)
+
+    def on_damage(self, name: str) -> None:
+        """Say that a checkpoint is damaged."""
+        click.echo(f"checkpoint {name} is damaged; the one before it is used", err=True)
+
     def on_epoch(self, row: Row) -> None:
         """Show an epoch."""
         text = "  ".join(f"{name} {figure(value)}" for name, value in row.items() if name not in {"epoch", "lr"})

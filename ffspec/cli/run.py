@@ -73,7 +73,7 @@ def _train(one: Document, reporter: Reporter | None, **options: Any) -> Result:
     from ffspec.cli.progress import summary
 
     try:
-        result = api.run_document(one, observer=reporter, **options)
+        result = api.run_document(one, observer=reporter, signals=True, **options)
     finally:
         # A run that fails must leave the terminal as it was too: the bar hides the cursor.
         if reporter is not None:

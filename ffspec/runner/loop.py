@@ -5,17 +5,17 @@ Shapes: B batch, F features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from math import isfinite, nan
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from ffspec.diagnostics import DivergedError
 from ffspec.runner.evaluation import measure_splits
-from ffspec.runner.expectations import larger_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,11 +24,41 @@ if TYPE_CHECKING:
 
     from ffspec.builder.scheduler import Schedule
     from ffspec.runner.evaluation import Batch, Judge
+    from ffspec.runner.patience import Patience
     from ffspec.runner.watching import Watch
-    from ffspec.spec.training import EarlyStopping, Training
+    from ffspec.spec.training import Training
 
 Row = dict[str, Any]
 """One epoch of the history: epoch, lr, loss (the mean over its rows, in train mode), and the measures after it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Cursor:
+    """How far a training has come: everything that changes, beside the network, the optimizers and the streams."""
+
+    epoch: int = 1
+    position: int = 0
+    """The steps taken in this epoch."""
+    ended: bool = False
+    """Whether early stopping has ended the training."""
+    lr: float = 0.0
+    """The learning rate this epoch began with."""
+    total: Tensor | None = None
+    """The sum of the losses of this epoch's rows so far."""
+    rows: int = 0
+    order: Tensor | None = None
+    """The state of the stream of row orders when this epoch began."""
+    history: list[Row] = field(default_factory=list)
+
+
+class Keeper(Protocol):
+    """Told of every step and epoch; may keep the state of the training, or end it by an exception."""
+
+    def after_step(self, trainer: Trainer) -> None:
+        """A step has been taken."""
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        """An epoch is in the history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +73,16 @@ class Trainer:
     splits: Mapping[str, Batch]
     order: torch.Generator
     """The stream the row order is drawn from."""
+    patience: Patience | None = None
     watched: tuple[str, ...] = ()
     """The splits that are evaluated after every epoch."""
     watch: Watch | None = None
     """Looks at some of the steps."""
+    keeper: Keeper | None = None
+    cursor: Cursor = field(default_factory=Cursor)
 
     def run(self, observe: Callable[[Row], None]) -> list[Row]:
-        """Train in place; the best weights are restored where early stopping is asked for.
+        """Train in place, from where the cursor stands; the best weights are restored at the end if that is asked for.
 
         Args:
             observe: Called with each row of the history as it is made.
@@ -57,44 +90,59 @@ class Trainer:
         Raises:
             DivergedError: A loss, a learning rate or an output was not finite.
         """
-        history: list[Row] = []
-        patience = (
-            None if self.settings.early_stopping is None else _Patience(self.settings.early_stopping, self.network)
-        )
+        cursor = self.cursor
         self.network.train()
-        for epoch in range(1, self.settings.epochs + 1):
-            if self.watch is not None:
-                self.watch.before_epoch(epoch)
-            row: Row = {"epoch": epoch, "lr": self._lr(), "loss": self._epoch()}
+        while not cursor.ended and cursor.epoch <= self.settings.epochs:
+            loss = self._epoch()
+            row: Row = {"epoch": cursor.epoch, "lr": cursor.lr, "loss": loss}
             if not isfinite(row["loss"]) or not isfinite(row["lr"]):
-                message = f"the training loss is {row['loss']} in epoch {epoch}, with learning rate {row['lr']:g}"
+                message = (
+                    f"the training loss is {row['loss']} in epoch {cursor.epoch}, with learning rate {row['lr']:g}"
+                )
                 raise DivergedError(message)
             watched = {name: self.splits[name] for name in self.watched}
             for name, measures in measure_splits(self.network, watched, self.judge).items():
                 row |= {f"{name}.{key}": value for key, value in measures.items()}
             self.schedule.after_epoch(partial(self._monitored, row))
-            history.append(row)
+            cursor.history.append(row)
             observe(row)
-            if patience is not None and patience.exhausted(row):
-                break
-        if patience is not None:
-            patience.restore()
-        return history
+            cursor.ended = self.patience is not None and self.patience.exhausted(row)
+            cursor.epoch, cursor.position = cursor.epoch + 1, 0
+            if self.keeper is not None:
+                self.keeper.after_epoch(self)
+        if self.patience is not None:
+            self.patience.restore()
+        return cursor.history
 
-    def _epoch(self) -> float:
-        """Take every step of one epoch and return the mean loss of its rows."""
-        train = self.splits["train"]
-        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+    def _begin_epoch(self) -> None:
+        """Set the cursor to the first row of an epoch."""
+        cursor, train = self.cursor, self.splits["train"]
         # In float64, so that adding rounds nothing away; MPS has none.
         wide = torch.float32 if train.x.device.type == "mps" else torch.float64
-        total, rows = torch.zeros((), dtype=wide, device=train.x.device), 0
-        for x_BF, target in self._batches(train):
+        cursor.total, cursor.rows = torch.zeros((), dtype=wide, device=train.x.device), 0
+        cursor.lr, cursor.order = self._lr(), self.order.get_state()
+        if self.watch is not None:
+            self.watch.before_epoch(cursor.epoch)
+
+    def _epoch(self) -> float:
+        """Take every step of one epoch that is left, and return the mean loss of its rows."""
+        cursor = self.cursor
+        if cursor.position == 0 or cursor.total is None or cursor.order is None:
+            self._begin_epoch()
+        else:  # resumed: the same order is drawn again, and the steps taken are left out
+            self.order.set_state(cursor.order)
+        total = cast("Tensor", cursor.total)
+        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        for x_BF, target in islice(self._batches(self.splits["train"]), cursor.position, None):
             # Nothing here waits for a value.
             total.add_(self._step(x_BF, target, parameters).detach(), alpha=len(x_BF))
-            if not rows and self.watch is not None:
+            if not cursor.position and self.watch is not None:
                 self.watch.after_step()
-            rows += len(x_BF)
-        return float(total) / max(rows, 1)
+            cursor.rows += len(x_BF)
+            cursor.position += 1
+            if self.keeper is not None:
+                self.keeper.after_step(self)
+        return float(total) / max(cursor.rows, 1)
 
     def _batches(self, train: Batch) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the rows of an epoch in steps: one gather for all of them, then views of it."""
@@ -148,31 +196,3 @@ class Trainer:
 def _value(row: Row, measure: str) -> float:
     """Return a measure of an epoch; NaN, which is better than nothing, where it is undefined."""
     return float(row.get(measure, nan))
-
-
-class _Patience:
-    """Early stopping: remembers the best epoch's weights, and how long ago it was (Prechelt 1998)."""
-
-    def __init__(self, settings: EarlyStopping, network: nn.Module) -> None:
-        self._settings = settings
-        self._network = network
-        self._sign = -1 if larger_is_better(settings.monitor) else 1
-        self._best = float("inf")
-        self._waited = 0
-        self._state = self._snapshot()
-
-    def exhausted(self, row: Row) -> bool:
-        """Take note of an epoch, and say whether it was one too many without improvement."""
-        value = self._sign * _value(row, self._settings.monitor)
-        if value < self._best - self._settings.min_delta:
-            self._best, self._waited, self._state = value, 0, self._snapshot()
-            return False
-        self._waited += 1
-        return self._waited > self._settings.patience
-
-    def restore(self) -> None:
-        """Go back to the best epoch's weights and buffers."""
-        self._network.load_state_dict(self._state)
-
-    def _snapshot(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self._network.state_dict().items()}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from contextlib import suppress
 from dataclasses import asdict
+from difflib import unified_diff
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,16 @@ import safetensors.torch
 import torch
 
 from ffspec import __version__, rundir
+from ffspec.diagnostics import DivergedError, InterruptedRunError, StorageError
 from ffspec.resolver import resolve
 from ffspec.writer import dump
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ffspec.data import Loaded
+    from ffspec.diagnostics import FfspecError
     from ffspec.planner import Plan
     from ffspec.rundir import RunDirectory
     from ffspec.runner.loop import Row
@@ -29,43 +34,113 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "numpy", "scikit-learn", "polars", "pydantic", "safetensors")
 
+WEIGHTY = ("python", "cpu_capability", "threads", "packages")
+"""What of the environment the bits may depend on."""
+
+UNSEALED = (rundir.LOCK, rundir.MANIFEST, rundir.CHECKPOINTS)
+"""What the manifest leaves out: checkpoints carry their digest in their names."""
+
 
 class Record:
     """Writes the files of one run directory; they appear whole, in the order of the run."""
 
     def __init__(self, directory: RunDirectory) -> None:
-        self._directory = directory
+        self.directory = directory
 
     @property
     def path(self) -> Path:
         """The directory."""
-        return self._directory.path
+        return self.directory.path
 
     def begin(self, text: str, spec: Spec, plan: Plan, loaded: Loaded) -> None:
         """Write what is known before training: the spec, as written and resolved, the environment, the preparation."""
-        ignored = (
-            f"# ffspec: ignore[{', '.join(sorted(spec.allowed))}] let through in this run\n" if spec.allowed else ""
-        )
-        self._directory.write(rundir.SPEC, text)
-        self._directory.write(rundir.RESOLVED, ignored + dump(resolve(spec, plan, self.path), full=True))
-        self._directory.write_json(rundir.ENVIRONMENT, {**environment(spec), "data": fingerprint(loaded)})
-        self._directory.write(rundir.PREPARE, loaded.preparation.to_json())
-        self._directory.write_json(rundir.STATUS, {"status": "running"})
+        self.directory.write(rundir.SPEC, text)
+        self.go_on(spec, plan, loaded)
+
+    def go_on(self, spec: Spec, plan: Plan, loaded: Loaded) -> None:
+        """Write what is known before training goes on; the spec as written stays."""
+        self.directory.write(rundir.RESOLVED, self._resolved(spec, plan))
+        self.directory.write_json(rundir.ENVIRONMENT, {**environment(spec), "data": fingerprint(loaded)})
+        self.directory.write(rundir.PREPARE, loaded.preparation.to_json())
+        self.directory.write_json(rundir.STATUS, {"status": "running"})
+        self.directory.seal((rundir.SPEC, rundir.RESOLVED, rundir.ENVIRONMENT, rundir.PREPARE))
+
+    def identity(self, spec: Spec, plan: Plan, loaded: Loaded) -> dict[str, Any]:
+        """Return what a checkpoint belongs to: how long the training is may change, and when it is kept."""
+        lines = self._resolved(spec, plan).splitlines()
+        kept = [line for line in lines if not line.lstrip().startswith(("epochs:", "checkpoint:"))]
+        made = environment(spec)
+        return {"spec": kept, **{name: made[name] for name in WEIGHTY}, "data": fingerprint(loaded)}
+
+    def check_files(self, *, force: bool) -> None:
+        """Compare the files with the manifest.
+
+        Raises:
+            StorageError: One is damaged, or was changed.
+        """
+        damaged = self.directory.damaged()
+        if damaged and not force:
+            names = ", ".join(damaged)
+            raise StorageError(
+                f"{self.path}: {names} was damaged or changed since the run; --force goes on all the same"
+            )
+
+    def check_identity(self, spec: Spec, plan: Plan, loaded: Loaded, saved: dict[str, Any], *, force: bool) -> None:
+        """Compare what a checkpoint belongs to with what is there now.
+
+        Raises:
+            StorageError: They differ; the message says in what.
+        """
+        now = self.identity(spec, plan, loaded)
+        changes = differences(saved, now) if saved else []
+        if changes and not force:
+            listed = "".join(f"\n  {line}" for line in changes)
+            raise StorageError(f"{self.path} cannot go on to the same bits; --force goes on all the same:{listed}")
 
     def finish(self, result: Result) -> None:
         """Write the history, the checks and the weights of a run that ended well."""
-        self._directory.write_lines(rundir.HISTORY, list(result.history))
+        self.directory.write_lines(rundir.HISTORY, list(result.history))
         met = [asdict(expectation) for expectation in result.expectations]
         checks = {"before": result.before, "after": result.after, "expectations": met}
-        self._directory.write_json(rundir.CHECKS, checks)
+        self.directory.write_json(rundir.CHECKS, checks)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in result.model.state_dict().items()}
-        self._directory.write(rundir.MODEL, safetensors.torch.save(weights))
-        self._directory.write_json(rundir.STATUS, {"status": "done", "expectations_met": result.ok})
+        self.directory.write(rundir.MODEL, safetensors.torch.save(weights))
+        self.directory.write_json(rundir.STATUS, {"status": "done", "expectations_met": result.ok})
+        self.directory.seal(sorted(entry.name for entry in self.path.iterdir() if entry.name not in UNSEALED))
 
-    def fail(self, rows: list[Row], status: str, message: str) -> None:
-        """Write how far a run came that did not end well."""
-        self._directory.write_lines(rundir.HISTORY, rows)
-        self._directory.write_json(rundir.STATUS, {"status": status, "message": message})
+    def fail(self, rows: list[Row], error: FfspecError) -> None:
+        """Write how far a run came that did not end well, as far as the disk lets."""
+        kinds = {DivergedError: "diverged", InterruptedRunError: "interrupted"}
+        status = {"status": kinds.get(type(error), "failed"), "message": str(error)}
+        with suppress(StorageError):
+            self.directory.write_lines(rundir.HISTORY, rows)
+            self.directory.write_json(rundir.STATUS, status)
+
+    def _resolved(self, spec: Spec, plan: Plan) -> str:
+        ignored = (
+            f"# ffspec: ignore[{', '.join(sorted(spec.allowed))}] let through in this run\n" if spec.allowed else ""
+        )
+        return ignored + dump(resolve(spec, plan, self.path), full=True)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
+    """Say in what two records of a run differ, a line each."""
+    found = []
+    for name in dict.fromkeys((*old, *new)):
+        before, after = old.get(name), new.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after, f"{path}{name}.")
+        elif name == "spec" and isinstance(before, list) and isinstance(after, list):
+            lines = unified_diff(before, after, n=0, lineterm="")
+            found += [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+        elif before != after:
+            found.append(f"{path}{name}: {_short(before)} -> {_short(after)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:24]}...{text[-24:]}"
 
 
 def environment(spec: Spec) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,15 +12,18 @@ import torch
 from ffspec import rundir
 from ffspec.builder.streams import untouched
 from ffspec.data import load_spec
-from ffspec.diagnostics import DivergedError, FfspecError, SpecError
+from ffspec.diagnostics import FfspecError, SpecError
 from ffspec.planner import plan as make_plan
 from ffspec.rules import inspect
 from ffspec.rules.network import is_linear_model
 from ffspec.rules.outcomes import OUTCOMES
 from ffspec.rules.probes import PROBES
 from ffspec.runner.baselines import compare, fit_baselines
+from ffspec.runner.checkpoints import State, newest, put_back
 from ffspec.runner.evaluation import check
 from ffspec.runner.expectations import expectations
+from ffspec.runner.keeper import Keeper
+from ffspec.runner.loop import Row
 from ffspec.runner.probes import STEPS, affordable, make_trial
 from ffspec.runner.record import Record
 from ffspec.runner.result import Result
@@ -36,8 +39,9 @@ if TYPE_CHECKING:
     from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Plan
     from ffspec.review import Review
+    from ffspec.rundir import RunDirectory
+    from ffspec.runner.baselines import Baseline
     from ffspec.runner.evaluation import Measures
-    from ffspec.runner.loop import Row
     from ffspec.runner.setup import Setup
     from ffspec.spec.root import Spec
 
@@ -51,6 +55,12 @@ class Observer(Protocol):
     def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
         """Training is about to begin; `before` is the eval-mode check before it."""
 
+    def on_resume(self, epoch: int) -> None:
+        """Training goes on in this epoch."""
+
+    def on_damage(self, name: str) -> None:
+        """A checkpoint is damaged, and the one before it is used."""
+
     def on_epoch(self, row: Row) -> None:
         """An epoch has ended."""
 
@@ -62,6 +72,12 @@ class Silent:
         """Say nothing."""
 
     def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
+        """Say nothing."""
+
+    def on_resume(self, epoch: int) -> None:
+        """Say nothing."""
+
+    def on_damage(self, name: str) -> None:
         """Say nothing."""
 
     def on_epoch(self, row: Row) -> None:
@@ -82,6 +98,8 @@ class Request:
     """The folder the run directory is made in; None: no directory."""
     allow_outside: bool = False
     """Whether data files may lie outside the spec's folder."""
+    signals: bool = False
+    """Whether SIGINT and SIGTERM end the training after its step, its state kept."""
 
 
 def execute(request: Request, review: Review, observer: Observer | None = None) -> Result:
@@ -97,22 +115,74 @@ def execute(request: Request, review: Review, observer: Observer | None = None) 
         DivergedError: A loss or an output was not finite.
         StorageError: The run directory cannot be written.
     """
-    spec, observer = request.spec, observer or Silent()
+    observer = observer or Silent()
     loaded, plan = prepare(request, review)
     observer.on_findings(review.told, review)
-    record = None if request.out is None else Record(rundir.create(request.out, request.name))
-    if record is not None:
-        record.begin(request.text, spec, plan, loaded)
-    rows: list[Row] = []
+    if request.out is None:
+        return _run(request, review, observer, loaded=loaded, plan=plan)
+    record = Record(rundir.create(request.out, request.name))
+    record.begin(request.text, request.spec, plan, loaded)
+    return _run(request, review, observer, loaded=loaded, plan=plan, record=record)
+
+
+def go_on(
+    request: Request, review: Review, directory: RunDirectory, observer: Observer | None = None, *, force: bool = False
+) -> Result:
+    """Go on with a run where its newest whole checkpoint was taken, or from its start if there is none.
+
+    Args:
+        request: The resolved spec of the run directory.
+        review: Decides what becomes of findings.
+        directory: The run directory, open.
+        observer: Told what happens.
+        force: Whether to go on although files, versions or data are not what they were.
+
+    Raises:
+        SpecError, DivergedError, StorageError: As for `execute`; StorageError too if something has changed.
+    """
+    observer = observer or Silent()
+    record = Record(directory)
+    record.check_files(force=force)
+    loaded, plan = prepare(request, review)
+    observer.on_findings(review.told, review)
+    state, identity, damaged = newest(directory)
+    for name in damaged:
+        observer.on_damage(name)
+    record.check_identity(request.spec, plan, loaded, identity, force=force)
+    record.go_on(request.spec, plan, loaded)
+    return _run(request, review, observer, loaded=loaded, plan=plan, record=record, state=state)
+
+
+def _run(  # noqa: PLR0913 - the parts of a run
+    request: Request,
+    review: Review,
+    observer: Observer,
+    *,
+    loaded: Loaded,
+    plan: Plan,
+    record: Record | None = None,
+    state: State | None = None,
+) -> Result:
+    """Train from the start or from a kept state, and write down what became of it."""
+    spec, rows = request.spec, list[Row]()
+    checkpoint = spec.training.checkpoint
+    keeper = Keeper(
+        directory=record.directory if record else None,
+        settings=None if isinstance(checkpoint, str) else checkpoint,
+        identity=record.identity(spec, plan, loaded) if record else {},
+    )
     try:
         with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
-            directory = record.path if record else None
             setup = set_up(spec, plan, loaded)
-            result = _train(setup, review, observer=observer, rows=rows, directory=directory)
+            with keeper.heeding_signals() if request.signals else nullcontext():
+                result = _train(setup, review, keeper, observer=observer, rows=rows, state=state)
     except FfspecError as error:
         if record is not None:
-            record.fail(rows, "diverged" if isinstance(error, DivergedError) else "failed", str(error))
+            record.fail(rows, error)
         raise
+    finally:
+        if record is not None:
+            record.directory.close()
     if record is not None:
         record.finish(result)
     return result
@@ -155,11 +225,14 @@ def _probe(setup: Setup, before: dict[str, Measures], steps: int) -> Iterator[Di
         yield from rule.judge(trial)
 
 
-def _train(setup: Setup, review: Review, *, observer: Observer, rows: list[Row], directory: Path | None) -> Result:
+def _train(  # noqa: PLR0913 - the parts of a training
+    setup: Setup, review: Review, keeper: Keeper, *, observer: Observer, rows: list[Row], state: State | None
+) -> Result:
     spec, network, judge = setup.spec, setup.network, setup.judge
     before = check(network, setup.splits, judge)
     observer.on_findings(review.take(_probe(setup, before, affordable(setup.plan))), review)
     review.stop()
+    directory = None if keeper.directory is None else keeper.directory.path
     observer.on_start(spec, setup.plan, before, directory)
 
     def observe(row: Row) -> None:
@@ -167,13 +240,15 @@ def _train(setup: Setup, review: Review, *, observer: Observer, rows: list[Row],
         observer.on_epoch(row)
 
     watch = Watch(network)
-    trainer_of(setup, watch).run(observe)
+    trainer = trainer_of(setup, watch, keeper)
+    if state is not None:
+        keeper.steps = put_back(trainer, state)
+        rows += trainer.cursor.history
+        observer.on_resume(trainer.cursor.epoch)
+    trainer.run(observe)
     after = check(network, setup.splits, judge)
-    judged = "test" if "test" in after else "validation" if "validation" in after else "train"
-    baselines = fit_baselines(setup.loaded, judge.metrics, judged)
-    comparisons = compare(baselines, after[judged], judge.metrics, linear=is_linear_model(setup.plan.steps))
-    outcome = outcome_of(setup, watch, rows, comparisons)
-    observer.on_findings(review.take(item for rule in OUTCOMES for item in rule.judge(outcome)), review)
+    baselines, findings = _look_back(setup, watch, rows, after)
+    observer.on_findings(review.take(findings), review)
     return Result(
         spec=spec,
         plan=setup.plan,
@@ -187,6 +262,18 @@ def _train(setup: Setup, review: Review, *, observer: Observer, rows: list[Row],
         findings=review.told,
         directory=directory,
     )
+
+
+def _look_back(
+    setup: Setup, watch: Watch, rows: list[Row], after: dict[str, Measures]
+) -> tuple[tuple[Baseline, ...], list[Diagnostic]]:
+    """Fit what the network must beat, and judge the training."""
+    judged = next(name for name in ("test", "validation", "train") if name in after)
+    metrics = setup.judge.metrics
+    baselines = fit_baselines(setup.loaded, metrics, judged)
+    comparisons = compare(baselines, after[judged], metrics, linear=is_linear_model(setup.plan.steps))
+    outcome = outcome_of(setup, watch, rows, comparisons)
+    return baselines, [item for rule in OUTCOMES for item in rule.judge(outcome)]
 
 
 @contextmanager

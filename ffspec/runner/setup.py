@@ -16,6 +16,7 @@ from ffspec.diagnostics import UnavailableDeviceError
 from ffspec.runner.evaluation import Batch, Judge
 from ffspec.runner.expectations import larger_is_better
 from ffspec.runner.loop import Trainer
+from ffspec.runner.patience import Patience
 from ffspec.seeds import derive
 from ffspec.spec.metrics import DEFAULTS, find_metric
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ffspec.data import Loaded
     from ffspec.planner import Plan
+    from ffspec.runner.loop import Keeper
     from ffspec.runner.watching import Watch
     from ffspec.spec.kinds import Phase
     from ffspec.spec.metrics import Metric
@@ -63,7 +65,7 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     )
 
 
-def trainer_of(setup: Setup, watch: Watch | None = None) -> Trainer:
+def trainer_of(setup: Setup, watch: Watch | None = None, keeper: Keeper | None = None) -> Trainer:
     """Return what trains a set-up network."""
     spec, plan = setup.spec, setup.plan
     optimizers = build_optimizers(spec.optimizer, setup.network)
@@ -78,7 +80,9 @@ def trainer_of(setup: Setup, watch: Watch | None = None) -> Trainer:
         splits=setup.splits,
         order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
         watched=watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else ""),
+        patience=None if stopping is None else Patience(stopping, setup.network),
         watch=watch,
+        keeper=keeper,
     )
 
 

@@ -17,6 +17,19 @@ class EarlyStopping(Node):
     min_delta: float = Field(0.0, ge=0, le=1e6, description="The smallest change that is an improvement.")
 
 
+class Checkpoint(Node):
+    """When the whole state of the training is kept in the run directory, so that it can be resumed to the same bits."""
+
+    epochs: int | None = Field(None, ge=1, le=10_000_000, description="After every so many epochs.")
+    steps: int | None = Field(None, ge=1, le=1_000_000_000, description="After every so many steps.")
+    seconds: float | None = Field(None, gt=0, le=1e9, description="When so many seconds have passed.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require(not (self.epochs is self.steps is self.seconds is None), "must give epochs, steps or seconds")
+        return self
+
+
 class Training(Node):
     """The loop."""
 
@@ -31,6 +44,11 @@ class Training(Node):
     clip_grad_norm: float | None = Field(None, gt=0, le=1e12, description="The largest norm of all gradients together.")
     clip_grad_value: float | None = Field(None, gt=0, le=1e12, description="The largest value of one gradient.")
     early_stopping: EarlyStopping | None = Field(None, description="When to stop before the last epoch.")
+    checkpoint: Annotated[
+        Checkpoint | Literal["none"],
+        Either("'none' or a mapping with epochs, steps or seconds"),
+        Field(description="When the state is kept, beside the end; none: only then."),
+    ] = Checkpoint.model_construct(epochs=None, steps=None, seconds=60.0)
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "cpu", description="Where to train; auto: a GPU if there is one."
     )

@@ -1,0 +1,38 @@
+"""`ffspec resume`: go on with a run that was stopped."""
+
+from __future__ import annotations
+
+import click
+
+from ffspec.cli import options
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False), metavar="RUN")
+@click.option("--epochs", type=click.IntRange(0), help="Train for so many epochs in all.")
+@click.option("--force", is_flag=True, help="Go on although files, versions or the data are not what they were.")
+@options.ALLOW_OUTSIDE
+@options.VERBOSE
+@click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
+def resume(directory: str, *, epochs: int | None, force: bool, allow_outside: bool, verbose: bool, quiet: bool) -> int:
+    """Go on with the run in directory RUN, to the same bits as if it had never been stopped.
+
+    Exits as `ffspec run` does; with 4 if the directory is in use or damaged, or if what the run depends on has changed.
+    """
+    import gc
+
+    from ffspec import api
+    from ffspec.cli.progress import Reporter, summary
+
+    gc.enable()
+    reporter = None if quiet else Reporter(verbose=verbose)
+    try:
+        result = api.resume(
+            directory, epochs=epochs, force=force, allow_outside=allow_outside, observer=reporter, signals=True
+        )
+    finally:
+        if reporter is not None:
+            reporter.close()
+    if reporter is not None or not result.ok:
+        click.echo(summary(result), err=reporter is None)
+    return 0 if result.ok else 1
