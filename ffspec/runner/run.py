@@ -12,7 +12,7 @@ import torch
 from ffspec import rundir
 from ffspec.builder.streams import untouched
 from ffspec.data import load_spec
-from ffspec.diagnostics import FfspecError, SpecError
+from ffspec.diagnostics import DivergedError, FfspecError, SpecError
 from ffspec.planner import plan as make_plan
 from ffspec.rules import inspect
 from ffspec.rules.network import is_linear_model
@@ -20,6 +20,7 @@ from ffspec.rules.outcomes import OUTCOMES
 from ffspec.rules.probes import PROBES
 from ffspec.runner.baselines import compare, fit_baselines
 from ffspec.runner.checkpoints import State, newest, put_back
+from ffspec.runner.diverging import find_cause
 from ffspec.runner.evaluation import check
 from ffspec.runner.expectations import expectations
 from ffspec.runner.keeper import Keeper
@@ -176,6 +177,12 @@ def _run(  # noqa: PLR0913 - the parts of a run
             setup = set_up(spec, plan, loaded)
             with keeper.heeding_signals() if request.signals else nullcontext():
                 result = _train(setup, review, keeper, observer=observer, rows=rows, state=state)
+    except DivergedError as error:
+        cause = _cause(request, loaded, plan, record)
+        told = error if cause is None else DivergedError(f"{error}; first, {cause}")
+        if record is not None:
+            record.fail(rows, told)
+        raise told from None
     except FfspecError as error:
         if record is not None:
             record.fail(rows, error)
@@ -186,6 +193,13 @@ def _run(  # noqa: PLR0913 - the parts of a run
     if record is not None:
         record.finish(result)
     return result
+
+
+def _cause(request: Request, loaded: Loaded, plan: Plan, record: Record | None) -> str | None:
+    """Say where a training went wrong, from the last whole checkpoint on."""
+    with threads(request.spec.training.threads), unwarned():
+        state = None if record is None else newest(record.directory)[0]
+        return find_cause(set_up(request.spec, plan, loaded), state)
 
 
 def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:
