@@ -14,6 +14,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,10 +28,10 @@ from typing import Any
 
 import ffspec
 from ffspec import document
-from ffspec.cli import _exit_code
+from ffspec.cli import _exit_code, command
 from ffspec.data import Preparation
 from ffspec.planner import draft
-from tests.laws.hostile import BAD, GOOD, PATHS, ROOT, changed, damaged, furnish
+from tests.laws.hostile import BAD, GOOD, PATHS, ROOT, changed, damaged, furnish, is_untouched, lay_out, tamper
 
 QUIET = frozenset({
     "object.__getattr__", "object.__setattr__", "object.__delattr__", "sys._getframe", "sys._getframemodulename",
@@ -100,7 +101,7 @@ class Watch:
 
     def _allowed(self, event: str, arguments: tuple[Any, ...]) -> bool:
         if event in WRITING:
-            return all(self._lies_in(path, self._written) for path in arguments[: WRITING[event]])
+            return all(self._lies_in(path, self._written, link=False) for path in arguments[: WRITING[event]])
         if event != "open":
             return False
         path, mode, flags = arguments
@@ -108,9 +109,12 @@ class Watch:
         return self._lies_in(path, self._written if writes else self._read)
 
     @staticmethod
-    def _lies_in(path: Any, allowed: str | tuple[str, ...]) -> bool:
-        # A number is a file that is open already.
-        return isinstance(path, int) or os.path.realpath(os.fsdecode(path)).startswith(allowed)
+    def _lies_in(path: Any, allowed: str | tuple[str, ...], *, link: bool = True) -> bool:
+        """Whether a path lies in a folder; a last link is followed where it would be, and not where it is removed."""
+        if isinstance(path, int):  # a file that is open already
+            return True
+        name = os.fsdecode(path)
+        return os.path.realpath(name if link else Path(name).parent / "x").startswith(allowed)
 
 
 def _inside(folder: str) -> str:
@@ -126,7 +130,8 @@ class Stranger:
     """
 
     def __init__(self, folder: Path, chance: random.Random) -> None:
-        self._specs, self._out, self._chance = furnish(folder), folder / "out", chance
+        self._folder, self._chance = folder, chance
+        self._specs, self._out = furnish(folder), folder / "out"
         self._out.mkdir()
         self._files = {name: (self._specs / name).read_bytes() for name in ("a.csv", "a.parquet")}
         self.watch = Watch(self._specs, self._out)
@@ -163,6 +168,8 @@ class Stranger:
         for number in range(count // 4):
             yield f"table {number}", self._damaged_table
             yield f"directory {number}", self._changed_directory
+        for number in range(count // 2 if "resume" in command.commands else 0):
+            yield f"resumed {number}", self._resumed
 
     def _command(self, action: str, text: str | bytes) -> None:
         path = self._specs / "spec.yaml"
@@ -176,13 +183,18 @@ class Stranger:
             arguments = ACTIONS[action]
         if action == "run" and arguments != ["check"]:
             arguments = [*arguments, "--out", str(self._out)]
+        printed = self._call([*arguments, str(path)])
+        if arguments == ["eject"] and (strange := strangers_in(printed)):
+            raise AssertionError(f"the script uses {strange}")
+
+    def _call(self, arguments: list[str]) -> str:
+        """Call the command, and return what it prints if all is well."""
         out, said = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said), self.watch:
-            code = _exit_code([*arguments, str(path)])
-        if code not in {0, 1, 2, 3}:
+            code = _exit_code(["--debug", *arguments])
+        if code not in {0, 1, 2, 3, 4}:
             raise AssertionError(f"exit code {code}: {said.getvalue()}")
-        if arguments == ["eject"] and code == 0 and (strange := strangers_in(out.getvalue())):
-            raise AssertionError(f"the script uses {strange}")
+        return "" if code else out.getvalue()
 
     def _library(self, text: str) -> None:
         with self.watch:
@@ -212,6 +224,19 @@ class Stranger:
         finally:
             (directory / "resolved.yaml").write_text(kept, "utf-8")
         self._preparation(changed((directory / "prepare.json").read_text("utf-8"), self._chance))
+
+    def _resumed(self) -> None:
+        """Go on with a run directory that was tampered with."""
+        chosen = self._chance.choice(self._directories)
+        directory = self._out / "tampered" / "001"
+        shutil.copytree(chosen, directory)
+        try:
+            self.watch.case += " " + tamper(directory, self._folder, self._chance)
+            if is_light(document.load(directory / "resolved.yaml")):
+                force = self._chance.choice(([], ["--force"], ["--force"]))
+                self._call(["resume", str(directory), "--epochs", "5", *force])
+        finally:
+            shutil.rmtree(directory)
 
 
 def proofs(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -266,9 +291,12 @@ def main() -> None:
         try:
             act()
         except ffspec.SpecError:
-            continue
+            pass
         except BaseException:  # noqa: BLE001 - whatever it is, it is a bug
-            crashes.append(f"{name}: {traceback.format_exc(limit=-6)}")
+            crashes.append(f"{watch.case}: {traceback.format_exc(limit=-6)}")
+        if not is_untouched(folder):
+            crashes.append(f"{watch.case}: a file outside was changed")
+            lay_out(folder)
     found, watch.found, events = watch.found, [], sorted(watch.seen)
     for name, act in proofs(folder):
         watch.case = name

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -59,13 +62,16 @@ PATHS = (
     "../secret.csv", "link.csv", "out/secret.csv", "/etc/passwd", "/proc/self/mem", "/proc/self/environ", "pipe",
     "below", "http://127.0.0.1:9/a.csv", "s3://bucket/a.csv", "~/.netrc", "*.csv", "a.pkl", "evil.py", "no such file",
 )  # fmt: skip
+PRIVATE = "x,t,y\n1,u,0\n2,v,1\n3,u,0\n4,v,1\n"
+OTHERS = (".a.tmp-1-b", "1-a.safetensors", "2-b.safetensors", "3-c.safetensors")
+"""Files of somebody else, named as a run might name its own."""
 
 
 def furnish(folder: Path) -> Path:
     """Make a folder of data, with traps in it and a secret beside it; return it."""
     specs = folder / "specs"
     (specs / "below").mkdir(parents=True)
-    (folder / "secret.csv").write_text("x,t,y\n1,u,0\n2,v,1\n3,u,0\n4,v,1\n")
+    lay_out(folder)
     (specs / "evil.py").write_text("open('imported', 'w')\n")
     (specs / "a.pkl").write_bytes(b"cos\nsystem\n(S'id'\ntR.")
     (specs / "link.csv").symlink_to(folder / "secret.csv")
@@ -106,3 +112,67 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     for _ in range(chance.randint(1, 4)):
         found[chance.randrange(len(found))] = chance.randrange(256)
     return bytes(found)
+
+
+def lay_out(folder: Path) -> None:
+    """Put what is private beside the specs."""
+    shutil.rmtree(folder / "other", ignore_errors=True)
+    (folder / "other").mkdir()
+    for name in ("secret.csv", *(f"other/{name}" for name in OTHERS)):
+        (folder / name).write_text(PRIVATE)
+
+
+def is_untouched(folder: Path) -> bool:
+    """Return whether what lies outside is as it was."""
+    others = folder / "other"
+    names = {path.name for path in others.iterdir()}
+    return names == set(OTHERS) and all(
+        path.read_text() == PRIVATE for path in (folder / "secret.csv", *(others / name for name in OTHERS))
+    )
+
+
+def tamper(directory: Path, folder: Path, chance: random.Random) -> str:
+    """Change a run directory in one way, and say which: other bytes, other words, or what leads out of it."""
+    victim = chance.choice(sorted(path for path in directory.rglob("*") if path.is_file()))
+    checkpoints = sorted((directory / "checkpoints").glob("*.safetensors"))
+    way = chance.choice(("bytes", "words", "link", "folder", "names", "state"))
+    if way == "bytes":
+        victim.write_bytes(damaged(victim.read_bytes() or b"0", chance))
+    elif way == "words" and victim.suffix != ".safetensors":
+        victim.write_text(changed(victim.read_text("utf-8"), chance), "utf-8")
+    elif way == "link":
+        victim.unlink()
+        victim.symlink_to(folder / "secret.csv")
+    elif way == "folder":
+        shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+        (directory / "checkpoints").symlink_to(folder / "other")
+    elif way == "names":
+        for path in directory.glob("*.json"):
+            path.write_text(path.read_text("utf-8").replace("prepare.json", "../../../secret.csv"), "utf-8")
+    elif way == "state" and checkpoints:
+        _restate(checkpoints[-1], chance)
+    return f"{way} {victim.name}"
+
+
+def _restate(checkpoint: Path, chance: random.Random) -> None:
+    """Change the description a checkpoint begins with, and give it the name that goes with its new bytes."""
+    data = checkpoint.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    key = chance.choice(sorted(header["__metadata__"]))
+    header["__metadata__"][key] = json.dumps(_misstated(json.loads(header["__metadata__"][key]), chance))
+    text = json.dumps(header).encode()
+    made = len(text).to_bytes(8, "little") + text + data[8 + size :]
+    checkpoint.unlink()
+    name = f"{checkpoint.name.partition('-')[0]}-{sha256(made).hexdigest()[:32]}.safetensors"
+    (checkpoint.parent / name).write_bytes(made)
+
+
+def _misstated(value: Any, chance: random.Random) -> Any:
+    """Return a value of JSON that says something else somewhere."""
+    if isinstance(value, dict | list) and value and chance.random() < 0.85:
+        made: Any = value.copy()
+        key = chance.choice(sorted(value)) if isinstance(value, dict) else chance.randrange(len(value))
+        made[key] = _misstated(value[key], chance)
+        return made
+    return chance.choice((None, 0, -1, 10**30, 1e308, "x", "__class__", "../../../secret.csv", [], {}, True))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from secrets import randbelow
+from typing import Any
 
 import pytest
 
@@ -19,17 +20,38 @@ PROVEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the traps need named pipes")
-def test_nothing_a_stranger_makes_imports_runs_connects_or_opens_anything(tmp_path: Path) -> None:
-    """The child says which case it was; with the same seed it is the same again."""
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the child saw; with the same seed it sees the same again."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("the traps need named pipes")
     seed = 0 if "CI" in os.environ else randbelow(2**32)
-    command = [sys.executable, "-m", "tests.laws.closed", str(tmp_path), str(seed), str(COUNT)]
+    folder = tmp_path_factory.mktemp("closed")
+    command = [sys.executable, "-m", "tests.laws.closed", str(folder), str(seed), str(COUNT)]
     child = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert child.returncode == 0, f"seed {seed}: {child.stderr[-5000:]}"
-    said = json.loads(child.stdout)
-    for what in ("found", "crashes"):
-        assert not said[what], f"seed {seed}: {len(said[what])} {what}\n" + "\n".join(said[what][:5])
-    assert said["proven"] == PROVEN, "the watch does not see everything"
+    assert not (folder / "specs" / "imported").exists()
+    return {"seed": seed, **json.loads(child.stdout)}
+
+
+def test_nothing_a_stranger_makes_imports_runs_connects_or_opens_anything(said: dict[str, Any]) -> None:
+    assert faults(said, resumed=False) == []
     assert said["done"]["spec"] == COUNT
     assert {"open", "os.mkdir", "os.rename"} <= set(said["events"]), "nothing ran while it was watched"
-    assert not (tmp_path / "specs" / "imported").exists()
+
+
+@pytest.mark.xfail(reason="resuming follows links and names out of the run directory, and trusts what a state says")
+def test_nor_does_a_run_directory_that_was_tampered_with(said: dict[str, Any]) -> None:
+    if "resumed" not in said["done"]:
+        pytest.skip("no run can be resumed yet")
+    assert faults(said, resumed=True) == []
+
+
+def test_the_watch_sees_all_of_it(said: dict[str, Any]) -> None:
+    assert said["proven"] == PROVEN
+
+
+def faults(said: dict[str, Any], *, resumed: bool) -> list[str]:
+    """Return what happened and should not have, the first of it, with the seed that brings it back."""
+    found = [item for item in (*said["crashes"], *said["found"]) if item.startswith("resumed") is resumed]
+    return [f"seed {said['seed']}, {item}" for item in found[:5]]
