@@ -13,6 +13,7 @@ import click
 
 from ffspec import __version__
 from ffspec.cli.check import check
+from ffspec.cli.diff import diff
 from ffspec.cli.eject import eject
 from ffspec.cli.explain import explain
 from ffspec.cli.resume import resume
@@ -40,7 +41,7 @@ def command(*, debug: bool) -> None:
     del debug
 
 
-for _command in (run, resume, check, show, eject, schema, explain):
+for _command in (run, resume, diff, check, show, eject, schema, explain):
     command.add_command(_command)
 
 

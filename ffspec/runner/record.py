@@ -7,7 +7,6 @@ import os
 import platform
 from contextlib import suppress
 from dataclasses import asdict
-from difflib import unified_diff
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,12 @@ import safetensors.torch
 import torch
 
 from ffspec import __version__, rundir
+from ffspec.comparison import differences
 from ffspec.diagnostics import DivergedError, InterruptedRunError, StorageError
 from ffspec.resolver import resolve
 from ffspec.writer import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from ffspec.data import Loaded
@@ -121,26 +120,6 @@ class Record:
             f"# ffspec: ignore[{', '.join(sorted(spec.allowed))}] let through in this run\n" if spec.allowed else ""
         )
         return ignored + dump(resolve(spec, plan, self.path), full=True)
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
-    """Say in what two records of a run differ, a line each."""
-    found = []
-    for name in dict.fromkeys((*old, *new)):
-        before, after = old.get(name), new.get(name)
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += differences(before, after, f"{path}{name}.")
-        elif name == "spec" and isinstance(before, list) and isinstance(after, list):
-            lines = unified_diff(before, after, n=0, lineterm="")
-            found += [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-        elif before != after:
-            found.append(f"{path}{name}: {_short(before)} -> {_short(after)}")
-    return found
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:24]}...{text[-24:]}"
 
 
 def environment(spec: Spec) -> dict[str, Any]:
