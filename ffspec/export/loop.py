@@ -9,7 +9,7 @@ from ffspec.export.objective import target_of
 from ffspec.export.steps import Timetable, optimizer_names
 from ffspec.export.text import literal
 from ffspec.planner import walk
-from ffspec.runner.expectations import larger_is_better
+from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ class _Loop:
             body.append(f'on_{name} = evaluate("{name}")')
         shown = "".join(f"  {name} loss {{on_{name}['loss']}}" for name in self._watched)
         body.append(f'print(f"epoch {{epoch}}  loss {{train_loss}}{shown}")')
-        body += self._table.after("epoch", self._value(self._subject.monitor) if self._subject.monitor else "")
+        body += self._table.after("epoch", self._value(self._subject.monitor) if self._subject.monitor else "", 4)
         body += self._stopping()
         lines = [_indented(line) for text in body for line in text.split("\n")]
         return ["for epoch in range(1, EPOCHS + 1):", *lines]
@@ -109,9 +109,9 @@ class _Loop:
         lines = []
         kept = rows - rows % size if self._settings.drop_last else rows
         if self._settings.shuffle:
-            cut = f"[:{kept}]" if kept < rows else ""
-            note = "  # the rest would be a smaller batch" if cut else ""
-            lines.append(f"order = torch.randperm(len(x_train), generator=shuffle){cut}{note}")
+            lines.append("order = torch.randperm(len(x_train), generator=shuffle)")
+            if kept < rows:
+                lines.append(f"order = order[:{kept}]  # the rest would be a smaller batch")
             names = [f"{name}[order]" for name in names]
         elif kept < rows:
             names = [f"{name}[:{kept}]" for name in names]
@@ -131,7 +131,7 @@ class _Loop:
 
     def _counted(self) -> list[str]:
         counter = ["step += 1"] if self._table.counts_steps else []
-        return [*counter, *self._table.after("step", "")]
+        return [*counter, *self._table.after("step", "", 4 if self._subject.batch_size is None else 8)]
 
     def _step(self, x: str, y: str, defaults: str) -> list[str]:
         """Return the lines of one step of the optimizer."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ffspec.diagnostics import Diagnostic, Path, SpecError
 from ffspec.export.objective import target_of
-from ffspec.export.text import call, listing, literal
+from ffspec.export.text import WIDTH, call, listing, literal
 
 if TYPE_CHECKING:
     from ffspec.export.script import Script
@@ -34,7 +34,8 @@ def add_evaluation(script: Script, subject: Subject) -> None:
     """Add the functions `evaluate` and `check`."""
     measured = [metric for metric in subject.metrics if any(_defined(subject, metric, name) for name in subject.rows)]
     target = target_of(subject, "y")
-    shape = f"(len(y), {subject.classes})" if subject.spec.loss.target == "index" else "target.shape"
+    name = "y" if target == "y" else "target"
+    shape = f"(len(y), {subject.classes})" if subject.spec.loss.target == "index" else f"{name}.shape"
     many = max(subject.sizes.values()) > ROWS_AT_ONCE
     parts = f"torch.cat([model(part) for part in x.split({ROWS_AT_ONCE})])"
     autocast = ', torch.autocast("cpu", torch.bfloat16)' if subject.autocast else ""
@@ -48,10 +49,10 @@ def add_evaluation(script: Script, subject: Subject) -> None:
         "    assert not any(module.training for module in model.modules())",
         f"    with torch.inference_mode(){autocast}:",
         f"        output = {parts if many else 'model(x)'}",
-        f"        loss = criterion(output, {'y' if target == 'y' else 'target'}).item()",
+        f"        loss = criterion(output, {name}).item()",
         "    model.train()",
         f"    assert output.shape == {shape}  # else the loss would compare every row with every other"
-        if shape == "target.shape"
+        if shape.endswith(".shape")
         else f"    assert output.shape == {shape}",
         "    assert output.isfinite().all() and math.isfinite(loss)",
         *_results(script, subject, measured),
@@ -107,10 +108,18 @@ def _results(script: Script, subject: Subject, measured: list[Metric]) -> list[s
         script.use("numpy as np")
         for metric in measured:
             if metric not in sure:
-                lines += [f"    if {_condition(subject, metric)}:  # else it is undefined",
-                          f"        measures[{literal(metric.name)}] = {values[metric.name]}"]  # fmt: skip
+                lines += _sometimes(subject, metric, values[metric.name])
         lines.append("    return measures")
     return lines
+
+
+def _sometimes(subject: Subject, metric: Metric, value: str) -> list[str]:
+    """Return the lines that measure what is undefined on some split."""
+    head = f"        measures[{literal(metric.name)}] = "
+    lines = [f"    if {_condition(subject, metric)}:  # else it is undefined"]
+    if len(head) + len(value) <= WIDTH:
+        return [*lines, head + value]
+    return [*lines, f"{head}(", f"            {value}", "        )"]
 
 
 def _item(item: str) -> str:

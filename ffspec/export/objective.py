@@ -32,6 +32,8 @@ def add_objective(script: Script, subject: Subject) -> None:
     for name in ("weight", "pos_weight"):
         value = loss.arguments.get(name)
         if value is not None:
+            if value == "balanced":
+                script.use("numpy as np")
             lines += _weights(subject, name, value)
             arguments.append(f"{name}={name}")
     script.add("# The loss.", *lines, call(loss.target, arguments, head="criterion = "))
@@ -70,12 +72,11 @@ def _weights(subject: Subject, name: str, value: object) -> list[str]:
     counts = subject.counts
     if 0 in counts:
         return [filled(f"{name} = torch.tensor([", map(literal, _balanced(name, counts)), f"]{dtype})")]
-    lines = ["counts = torch.bincount(y_train)"]
     if name == "weight":
-        return [*lines, f"weight = (len(y_train) / (len(counts) * counts.double())).{subject.cast}"]
-    if len(counts) == 2:
-        return [*lines, f"pos_weight = (counts[0].double() / counts[1]).{subject.cast}"]
-    return [*lines, f"pos_weight = ((len(y_train) - counts).double() / counts).{subject.cast}"]
+        value = "len(train) / (len(counts) * counts)"
+    else:
+        value = "counts[0] / counts[1]" if len(counts) == 2 else "(len(train) - counts) / counts"
+    return ["counts = np.bincount(y[train])", f"{name} = torch.tensor({value}, dtype={subject.dtype})"]
 
 
 def _balanced(name: str, counts: list[int]) -> list[float]:

@@ -31,7 +31,6 @@ def one_hot(column):
     return np.column_stack([hot, ~hot.any(axis=1)])'''
 FILLS = {"median": "np.median(known)", "mean": "known.mean()"}
 TOLD = {
-    "none": "A column of numbers",
     "standardize": "Scale a column to mean 0 and deviation 1",
     "minmax": "Scale a column to the range from 0 to 1",
     "robust": "Scale a column to median 0 and interquartile range 1",
@@ -81,18 +80,17 @@ def _stacked(items: list[str]) -> str:
 
 def _scaler(subject: Subject, *, filling: bool) -> str:
     prepare = subject.spec.dataset.prepare
-    told = TOLD[prepare.scale]
     lines = ["def prepare(column):"]
     if filling:
-        fill = prepare.missing.replace("_", " ")
-        lines += [f'    """{told}, a missing cell by the {fill}; fitted on the training rows."""']
+        what = "Fill" if prepare.scale == "none" else "Fill and scale"
+        lines += [f'    """{what} a column, by what the training rows say."""']
         lines += ["    known = column[train][~np.isnan(column[train])]"]
         if prepare.missing == "most_frequent":
             lines += ["    values, counts = np.unique(known, return_counts=True)"]
         value = FILLS.get(prepare.missing, "values[counts.argmax()]")
         lines.append(f"    column = np.where(np.isnan(column), {value}, column)")
     else:
-        lines.append(f'    """{told}, fitted on the training rows."""')
+        lines.append(f'    """{TOLD[prepare.scale]}, by what the training rows say."""')
     if prepare.scale == "none":
         return "\n".join([*lines, "    return column"])
     lines.append("    fit = column[train]")

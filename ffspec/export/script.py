@@ -6,6 +6,9 @@ import re
 import sys
 from collections.abc import Iterable
 
+NARROW = 88
+"""Columns of an import: sorters of imports have 88 by default, and the formatter leaves a list that is split."""
+
 
 class Script:
     """Collects the parts of a script; a block is a definition, or a run of statements."""
@@ -60,7 +63,7 @@ class Script:
 
 def _from(module: str, names: Iterable[str]) -> str:
     line = f"from {module} import {', '.join(sorted(names))}"
-    if len(line) <= 100:
+    if len(line) <= NARROW:
         return line
     return f"from {module} import (\n" + "".join(f"    {name},\n" for name in sorted(names)) + ")"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ffspec.export.defaults import FUSED, MOMENTUM, arguments_of
-from ffspec.export.text import bracketed, call
-from ffspec.runner.expectations import larger_is_better
+from ffspec.export.text import WIDTH, bracketed, call
+from ffspec.spec.metrics import larger_is_better
 from ffspec.spec.step import Call
 
 if TYPE_CHECKING:
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from ffspec.export.subject import Subject
     from ffspec.spec.kinds import Phase
     from ffspec.spec.step import Step
-
-RESTORE = (
-    "for group in optimizer.param_groups:",
-    '    group["lr"] = group["initial_lr"]',
-)
 
 
 def add_optimizer(script: Script, subject: Subject) -> None:
@@ -75,11 +71,21 @@ def _optimizer(made: Call, parameters: str, head: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """A phase of the schedule in the time of the training: it acts on the counts after `start`, up to `end`."""
+    """A phase of the schedule in the time of the training: it acts on the counts after `start`, before `end`."""
 
     phase: Phase
     start: int
     end: int | None
+
+    @property
+    def idle(self) -> bool:
+        """Whether the learning rate just stays as it is."""
+        return is_idle(self.phase)
+
+
+def is_idle(phase: Phase) -> bool:
+    """Whether a phase leaves the learning rate as it is."""
+    return phase.call.target == "lr_scheduler.ConstantLR" and phase.call.arguments["factor"] == 1
 
 
 class Timetable:
@@ -87,29 +93,52 @@ class Timetable:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._per_epoch = subject.plan.steps_per_epoch or 0
+        self._per_epoch = (subject.plan.steps_per_epoch or 1) if subject.batch_size else 1
         self._epochs = subject.spec.training.epochs
         self._stretches = [*self._timed(subject.plan.schedule)]
         self._names = optimizer_names(subject)
 
     @property
     def counts_steps(self) -> bool:
-        """Whether the number of the step decides something."""
-        return any("step " in line for line in self.after("step", ""))
+        """Whether steps have to be counted: with one an epoch, the epoch's number is the step's."""
+        return self._subject.batch_size is not None and any("step " in line for line in self.after("step", "", 0))
 
     def start(self) -> list[str]:
         """Return the lines that make the first scheduler."""
-        return self._made(self._stretches[0].phase) if self._stretches else []
+        return self._made(self._stretches[0].phase, 0) if self._stretches else []
 
-    def after(self, interval: str, measured: str) -> list[str]:
-        """Return the lines behind every step, or every epoch; `measured` is what a plateau is looked for in."""
-        branches: list[tuple[str, list[str]]] = []
+    def after(self, interval: str, measured: str, indent: int) -> list[str]:
+        """Return the lines behind every step, or every epoch.
+
+        Args:
+            interval: Which of both.
+            measured: What a plateau is looked for in.
+            indent: The columns they will be moved by.
+        """
+        counter = "epoch" if self._subject.batch_size is None else interval
+        chain: list[tuple[str, list[str]]] = []
+        acting: list[tuple[Stretch, list[str]]] = []
         for index, stretch in enumerate(self._stretches):
             if stretch.phase.interval != interval:
                 continue
-            following = self._stretches[index + 1] if index + 1 < len(self._stretches) else None
-            branches += self._branches(stretch, following, interval, measured)
-        return _chain(branches)
+            if stretch.end is not None and index + 1 < len(self._stretches):
+                following = self._stretches[index + 1].phase
+                begun = [] if is_idle(following) else self._made(following, indent + 4)
+                chain.append((f"{counter} == {stretch.end}", [*self._restored(), *begun]))
+            if not stretch.idle and (stretch.end is None or stretch.end > stretch.start + 1):
+                acting.append((stretch, self._stepped(stretch.phase, measured)))
+        whole = bool(acting) and acting[-1][0].end is None and self._contiguous(interval)
+        return _chain([*chain, *_acts(acting, counter, whole=whole)])
+
+    def _contiguous(self, interval: str) -> bool:
+        """Whether every count from the first on is in a stretch of this interval that acts, or ends one."""
+        expected: int | None = 0
+        for stretch in self._stretches:
+            if stretch.phase.interval == interval:
+                if stretch.start != expected or stretch.idle:
+                    return False
+                expected = stretch.end
+        return expected is None
 
     def _timed(self, schedule: Sequence[Phase]) -> Iterator[Stretch]:
         """Yield the phases that begin within the training, with the counts they begin and end at."""
@@ -121,51 +150,34 @@ class Timetable:
             yield Stretch(phase=phase, start=start, end=end)
             if end is None:
                 return
-            # A phase that begins within an epoch does not count that epoch as one of its own.
-            step, epoch = (
-                (end, -(-end // self._per_epoch)) if phase.interval == "step" else (end * self._per_epoch, end)
-            )
-
-    def _branches(
-        self, stretch: Stretch, following: Stretch | None, interval: str, measured: str
-    ) -> Iterator[tuple[str, list[str]]]:
-        """Yield conditions with what is done under them, in the order they are asked."""
-        idle = stretch.phase.call.target == "lr_scheduler.ConstantLR" and stretch.phase.call.arguments["factor"] == 1
-        if stretch.end is not None:
-            switch = [] if following is None else [*self._restored(), *self._begun(following.phase)]
-            if switch:
-                yield f"{interval} == {stretch.end}", switch
-        after = f"{interval} > {stretch.start}" if stretch.start else ""
-        before = f"{interval} < {stretch.end}" if stretch.end is not None else ""
-        told = " and ".join(filter(None, (after, before)))
-        if after and before:
-            told = f"{stretch.start} < {interval} < {stretch.end}"
-        if not idle:
-            yield told, self._stepped(stretch.phase, measured)
+            if phase.interval == "step":
+                # A phase that begins within an epoch does not count that epoch as one of its own.
+                step, epoch = end, -(-end // self._per_epoch)
+            else:
+                step, epoch = end * self._per_epoch, end
 
     def _restored(self) -> list[str]:
+        lines = ["for group in optimizer.param_groups:", '    group["lr"] = group["initial_lr"]']
         if len(self._names) == 1:
-            return ["for group in optimizer.param_groups:", '    group["lr"] = group["initial_lr"]']
-        return [
-            "for optimizer in (muon, adamw):",
-            "    for group in optimizer.param_groups:",
-            '        group["lr"] = group["initial_lr"]',
-        ]
+            return lines
+        return ["for optimizer in (muon, adamw):", *(f"    {line}" for line in lines)]
 
-    def _begun(self, phase: Phase) -> list[str]:
-        idle = phase.call.target == "lr_scheduler.ConstantLR" and phase.call.arguments["factor"] == 1
-        return [] if idle else self._made(phase)
-
-    def _made(self, phase: Phase) -> list[str]:
+    def _made(self, phase: Phase, indent: int) -> list[str]:
+        kind = phase.call.target.removeprefix("lr_scheduler.")
+        fitting = self._fitting(phase, self._subject.spec.optimizer.torch)
+        arguments = ["optimizer", *arguments_of(fitting)]
+        name = f"torch.optim.lr_scheduler.{kind}"
         if len(self._names) == 1:
-            arguments = arguments_of(self._fitting(phase, self._subject.spec.optimizer.torch))
-            return [_scheduler(phase, "optimizer", arguments, "scheduler = ")]
-        arguments = arguments_of(self._fitting(phase, "Muon"))
-        made = _scheduler(phase, "optimizer", arguments, "")
-        line = f"schedulers = [{made} for optimizer in (muon, adamw)]"
-        if len(line) <= 92:
-            return [line]
-        return ["schedulers = [", f"    {made}".replace("\n", "\n    "), "    for optimizer in (muon, adamw)", "]"]
+            made = textwrap.dedent(call(name, arguments, head="scheduler = ", indent=indent))
+            return made.split("\n")
+        loop = "for optimizer in (muon, adamw)"
+        line = f"{name}({', '.join(arguments)}) {loop}"
+        if indent + len(f"schedulers = [{line}]") <= WIDTH:
+            return [f"schedulers = [{line}]"]
+        if indent + 4 + len(line) <= WIDTH:
+            return ["schedulers = [", f"    {line}", "]"]
+        made = textwrap.dedent(call(name, arguments, indent=indent + 4))
+        return ["schedulers = [", *(f"    {part}" for part in made.split("\n")), f"    {loop}", "]"]
 
     def _fitting(self, phase: Phase, optimizer: str) -> Call:
         """Return the call with what the optimizer and the length ask of it."""
@@ -187,37 +199,41 @@ class Timetable:
         return ["for scheduler in schedulers:", f"    scheduler.step({value})"]
 
 
-def _scheduler(phase: Phase, optimizer: str, arguments: list[str], head: str) -> str:
-    kind = phase.call.target.removeprefix("lr_scheduler.")
-    return call(f"torch.optim.lr_scheduler.{kind}", [optimizer, *arguments], head=head)
+def _acts(acting: list[tuple[Stretch, list[str]]], counter: str, *, whole: bool) -> Iterator[tuple[str, list[str]]]:
+    """Yield what schedulers do, each with its condition; the last without one if the others leave nothing else."""
+    bodies: dict[str, list[Stretch]] = {}
+    for stretch, body in acting:
+        bodies.setdefault("\n".join(body), []).append(stretch)
+    for index, (text, stretches) in enumerate(bodies.items()):
+        last = index == len(bodies) - 1
+        conditions = [_during(start, end, counter) for start, end in _joined(stretches)]
+        yield "" if last and whole else " or ".join(conditions), text.split("\n")
+
+
+def _joined(stretches: list[Stretch]) -> list[tuple[int, int | None]]:
+    """Return the stretches as intervals, neighbours in one: what is done between them has been asked for before."""
+    intervals: list[tuple[int, int | None]] = []
+    for stretch in stretches:
+        if intervals and intervals[-1][1] == stretch.start:
+            intervals[-1] = (intervals[-1][0], stretch.end)
+        else:
+            intervals.append((stretch.start, stretch.end))
+    return intervals
+
+
+def _during(start: int, end: int | None, counter: str) -> str:
+    if end is None:
+        return f"{counter} > {start}"
+    return f"{start} < {counter} < {end}" if start else f"{counter} < {end}"
 
 
 def _chain(branches: list[tuple[str, list[str]]]) -> list[str]:
-    """Return branches as if, elif and else, the last condition left out where those before imply it."""
+    """Return branches as if, elif and else."""
     if len(branches) == 1 and not branches[0][0]:
         return branches[0][1]
     lines: list[str] = []
-    merged = _merged(branches)
-    for index, (condition, body) in enumerate(merged):
+    for index, (condition, body) in enumerate(branches):
         word = "if" if index == 0 else "elif"
         lines.append(f"{word} {condition}:" if condition else "else:")
-        lines += [f"    {line}" for line in "\n".join(body).split("\n")]
+        lines += [f"    {line}" for line in body]
     return lines
-
-
-def _merged(branches: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
-    """Put the switches first: behind them, neighbours that do the same are one, and the last may go without asking."""
-    switches = [branch for branch in branches if " == " in branch[0]]
-    others = [branch for branch in branches if " == " not in branch[0]]
-    if others and all(body == others[0][1] for _, body in others) and _covering(switches, others):
-        return [*switches, ("", others[0][1])]
-    return [*switches, *others]
-
-
-def _covering(switches: list[tuple[str, list[str]]], others: list[tuple[str, list[str]]]) -> bool:
-    """Whether the conditions of `others` hold wherever none of the switches does."""
-    ends = {condition.split(" == ")[1] for condition, _ in switches}
-    first, last = others[0][0], others[-1][0]
-    begins = " > " not in first and (" < " not in first or first.count("<") == 1)
-    edges = {edge for condition, _ in others for edge in condition.replace("<", ">").split(" > ") if edge.isdigit()}
-    return begins and "<" not in last and edges <= ends

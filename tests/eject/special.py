@@ -1,0 +1,142 @@
+"""Specs that ask of a script what the generated ones ask rarely or never."""
+
+from __future__ import annotations
+
+PAIR = "dataset: {moons: {n_samples: {train: 24, validation: 8, test: 8}, noise: 0.1}}\n"
+REST = "loss: bce_with_logits\noptimizer: {adam: 0.01}\n"
+HEAD = "layers: [{linear: 4}, tanh, {linear: 4}, tanh, linear]\n"
+NUMBERS = ", ".join(f"[{index / 7:.3f}, {index % 5}]" for index in range(120))
+WORDS = ", ".join(("'it''s'", "'a \"b\"'", "c\\d")[index % 3] for index in range(120))
+
+SPECIAL = {
+    "long_inline": f"""
+description: |
+  Labels with "quotes", a backslash \\ and three of them: \"\"\".
+dataset: {{inline: {{x: [{NUMBERS}], y: [{WORDS}]}}, prepare: robust}}
+layers: [{{linear: 4}}, relu, linear]
+loss: {{cross_entropy: {{weight: [1, 2, 0.5]}}}}
+optimizer: sgd
+training: {{epochs: 2, batch_size: 16}}
+""",
+    "booleans": f"""
+dataset:
+  inline: {{x: [-2, -1.5, -0.0, 1, 2, 3, 4, 5], y: [false, false, true, true, false, true, true, false]}}
+  split: none
+{HEAD}{REST}training: {{epochs: 2}}
+""",
+    "labels": f"""
+dataset: {{inline: {{x: [1, 2, 3, 4, 5, 6, 7, 8], y: [3, 3, 8, 8, 3, 8, 8, 3]}}, split: {{test: 2}}}}
+{HEAD}{REST}training: {{epochs: 2}}
+""",
+    "many_centres": f"""
+dataset: {{blobs: {{n_samples: 160, centers: 40, labels: [{", ".join(str(index % 3) for index in range(40))}]}}}}
+layers: [{{linear: 4}}, relu, linear]
+loss: {{multi_margin: {{weight: balanced}}}}
+optimizer: {{sgd: 0.01}}
+training: {{epochs: 2}}
+""",
+    "numbers_of_classes": """
+dataset: {blobs: {n_samples: 30, centers: 3, labels: [1, 5, 5]}, split: {train: 0.5}}
+layers: [{linear: 4}, relu, linear]
+loss: mse
+optimizer: {sgd: 0.01}
+training: {epochs: 2}
+""",
+    "nested": PAIR
+    + """
+layers:
+  - linear: 4
+  - repeat: {times: 2, layers: [{residual: [{linear: 4}, {residual: [tanh, {linear: {out_features: 4, init: ones}}]}]}]}
+  - heaviside: straight_through
+  - linear: {out_features: 4, bias_init: {constant: 1.0e-05}}
+  - heaviside: {surrogate: straight_through, value: 0}
+  - linear: {out_features: 4, bias: false, init: {sparse: 0.5}}
+  - linear
+"""
+    + REST
+    + "training: {epochs: 3, batch_size: 8}\n",
+    "deep_muon": PAIR
+    + "layers: [{linear: 4}, relu, {residual: [{linear: 4}, relu]}, {linear: 4}, relu, linear]\n"
+    + "loss: bce_with_logits\noptimizer: muon\n"
+    + "scheduler: {warmup: {total_iters: 2, interval: step, then: {one_cycle: {max_lr: 0.01, total_steps: 5}}}}\n"
+    + "training: {epochs: 3, batch_size: 8, clip_grad_norm: 1}\n",
+    "shallow_muon": PAIR + "layers: [{linear: 4}, relu, linear]\nloss: bce_with_logits\noptimizer: muon\n"
+    "training: {epochs: 2, batch_size: 8}\n",
+    "three_phases": PAIR + HEAD + REST + "training: {epochs: 12, batch_size: 8}\n"
+    "scheduler: {warmup: {total_iters: 2, then: {warmup: {total_iters: 3, interval: step,"
+    " then: {warmup: {total_iters: 3, then: {reduce_on_plateau: {patience: 0}}}}}}}}\n",
+    "held": PAIR + HEAD + REST + "training: {epochs: 5, batch_size: 8}\nscheduler: {warmup: {total_iters: 2}}\n",
+    "plateau_of_accuracy": PAIR + HEAD + REST + "training: {epochs: 5, batch_size: all}\nscheduler: "
+    "{warmup: {total_iters: 2, then: {reduce_on_plateau: {monitor: validation.accuracy, patience: 0}}}}\n",
+    "short_cycle": PAIR + HEAD + "loss: bce_with_logits\noptimizer: {rmsprop: 0.01}\n"
+    "scheduler: {one_cycle: {max_lr: 0.1, total_steps: 4, pct_start: 0.25}}\ntraining: {epochs: 8, batch_size: all}\n",
+    "steps_of_all_rows": PAIR + HEAD + REST + "training: {epochs: 6, batch_size: all}\nscheduler: "
+    "{warmup: {total_iters: 2, interval: step, then: {exponential: 0.5}}}\n",
+    "best_epoch": PAIR + HEAD + REST + "training: {epochs: 30, batch_size: 8, early_stopping: "
+    "{monitor: validation.roc_auc, patience: 1}}\nchecks: {improves: [test.loss, train.accuracy], "
+    "test.roc_auc: {min: 0.1, max: 1}}\n",
+    "unmet": PAIR + HEAD + REST + "training: {epochs: 1}\nchecks: {train.loss: {max: 0.001}}\n",
+    "no_epoch": PAIR + HEAD + REST + "training: {epochs: 0}\n",
+    "without_batches": PAIR + HEAD + REST + "training: {epochs: 2, batch_size: 8, shuffle: false, drop_last: true}\n",
+    "double": "dataset: {regression: {n_samples: {train: 45, test: 33}, n_features: 9}, prepare: standardize}\n"
+    + HEAD
+    + "loss: mse\noptimizer: {lbfgs: {max_iter: 3}}\ntraining: {epochs: 2, batch_size: 7, precision: float64}\n",
+    "autocast": PAIR + "layers: [{linear: 4}, rms_norm, relu, {dropout: 0.5}, linear]\nloss: bce_with_logits\n"
+    "optimizer: {adagrad: 0.1}\ntraining: {epochs: 3, batch_size: 8, precision: bf16}\n",
+    "undefined_somewhere": """
+dataset: {blobs: {n_samples: 30, centers: 3}, split: {validation: 2, test: 1}}
+layers: [{linear: 4}, relu, linear]
+loss: cross_entropy
+optimizer: sgd
+metrics: [roc_auc, matthews_corrcoef, log_loss]
+training: {epochs: 2}
+""",
+    "one_row_to_test_on": """
+dataset: {regression: {n_samples: {train: 20, test: 1}, n_features: 10}}
+layers: [linear]
+loss: mse
+optimizer: {sgd: 0.01}
+metrics: [r2, max_error]
+training: {epochs: 2}
+""",
+    "many_rows": """
+dataset: {moons: {n_samples: {train: 100, test: 20000}, noise: 0.1}}
+layers: [{linear: 32}, relu, linear]
+loss: bce_with_logits
+optimizer: sgd
+training: {epochs: 2}
+""",
+    "threads": PAIR + HEAD + REST + "training: {epochs: 2, threads: 2}\n",
+    "constant_column": """
+dataset: {inline: {x: [[1, 0.1, 3], [2, 0.1, 4], [3, 0.1, 3], [4, 0.1, 9], [5, 0.1, 2], [6, 0.1, 1]],
+  y: [1, 2, 3, 4, 5, 6.5]}, split: none, prepare: minmax}
+layers: [linear]
+loss: mse
+optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
+    "missing_class": """
+dataset: {csv: {path: rare.csv, target: class, split_column: part}}
+layers: [linear]
+loss: {cross_entropy: {weight: balanced}}
+optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
+    "separated": """
+dataset:
+  csv: {path: semicolons.csv, target: 'the y''s', separator: ';', categorical: [code]}
+  split: {test: 3}
+  prepare: {scale: minmax, missing: mean}
+layers: [linear]
+loss: mse
+optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
+}
+
+FILES = {
+    "rare.csv": "a,class,part\n1,x,train\n2,x,train\n3,y,train\n4,z,test\n5,y,test\n6,x,validation\n",
+    "semicolons.csv": "\ufeffit's;the y's;code;sure\n1.5;1;1.0;TRUE\n2.5;2;2.0;false\n 3 ;3;1.0;True\n"
+    ";4;2.0;true\n6;5;1.0;false\n7;6;1.0;true\n8;7;2.0;true\n\n9;8;2.0;false\n",
+}
+"""What the tables above are read from."""
