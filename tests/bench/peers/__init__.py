@@ -1,0 +1,1 @@
+"""What the benchmarks of reliability run: ffspec, and its peers."""
