@@ -224,27 +224,32 @@ def diagnose(
     return document.in_order((*review.told, *review.unused()))
 
 
-def mend(opened: Document, allow: Collection[str] = ()) -> tuple[Document, int]:
+def mend(opened: Document, allow: Collection[str] = ()) -> tuple[Document, tuple[Diagnostic, ...]]:
     """Apply the safe edits of a document's findings, one after another, until none is left.
 
-    One at a time, because an edit can make another needless, or bring a new fault to light.
+    One at a time, because an edit can make another needless, or bring a new fault to light. While the text is no valid
+    spec, only that is mended: what the rules say of half a network may be wrong.
 
     Returns:
-        The mended document, and how many edits were applied.
+        The mended document, and the findings that were mended.
     """
     from ffspec.patches import apply
 
-    seen, count = {opened.source.text}, 0
-    while count < MENDING:
-        patches = [item.patch for item in diagnose(opened, allow) if item.patch is not None and item.patch.safe]
-        texts = (apply(opened.source.text, [patch]) for patch in patches)
-        text = next((text for text in texts if text not in seen and _readable(text, opened)), None)
-        if text is None:
+    seen: set[str] = {opened.source.text}
+    mended: list[Diagnostic] = []
+    while len(mended) < MENDING:
+        found = opened.diagnostics or diagnose(opened, allow)
+        chosen = (item for item in found if item.severity is not Severity.INFO)
+        for item in chosen:
+            text = apply(opened.source.text, [item.patch]) if item.patch is not None and item.patch.safe else None
+            if text is not None and text not in seen and _readable(text, opened):
+                break
+        else:
             break
         seen.add(text)
+        mended.append(item)
         opened = document.parse(text, opened.source.name, directory=opened.directory)
-        count += 1
-    return opened, count
+    return opened, tuple(mended)
 
 
 def _readable(text: str, opened: Document) -> bool:

@@ -21,6 +21,9 @@ from ffspec.spec.base import Component, Node
 from ffspec.spec.faults import MAX_FAULTS, faults
 from ffspec.spec.root import Spec
 
+NAMELESS = "<spec>"
+"""The name of a spec made in Python."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -93,7 +96,7 @@ def parse(
 
 def of(spec: Spec) -> Document:
     """Return the document of a spec made in Python: it has no text, so what is found in it has no place."""
-    return Document(Source("<spec>", ""), spec, dict(spec), (), spec.directory)
+    return Document(Source(NAMELESS, ""), spec, dict(spec), (), spec.directory)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

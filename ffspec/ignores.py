@@ -87,7 +87,7 @@ def _codes(source: Source, match: re.Match[str]) -> Iterator[Ignore]:
     if not codes:
         yield Ignore("", source.span(Extent(match.start(), match.end())), everywhere)
     for code in codes:
-        yield Ignore(code[0], source.span(Extent(code.start(), code.end())), everywhere)
+        yield Ignore(code[0].upper(), source.span(Extent(code.start(), code.end())), everywhere)
 
 
 def _at(value: object, path: tuple[str | int, ...]) -> object:

@@ -297,6 +297,19 @@ def _last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
     return None
 
 
+OUTPUTS = frozenset(
+    {"identity", "flatten", "softmax", "log_softmax", "softmin", "sigmoid", "hardsigmoid", "logsigmoid"}
+)
+"""What may stand behind the output layer. Behind any other layer, the output layer itself is what is missing."""
+
+
+def _output_linear(layers: Sequence[Layer | Block | None]) -> int | None:
+    """Return the index of the linear that is meant to be the output layer; None if none is."""
+    last = _last_linear(layers)
+    behind = () if last is None else layers[last + 1 :]
+    return last if all(layer is not None and layer.name in OUTPUTS for layer in behind) else None
+
+
 def _sets_width(repeat: Repeat) -> bool:
     return any(isinstance(one, Linear) or (isinstance(one, Repeat) and _sets_width(one)) for one in repeat.layers)
 
@@ -313,13 +326,17 @@ def _output_problems(
         hint = "mse, l1 and huber fit numbers" if needs == "classes" else "cross_entropy fits classes"
         yield Diagnostic(code="FF024", message=message, path=("loss",), hint=hint)
         return
+    if facts.target == "classes" and facts.outputs == 1:
+        message = f"{loss.name} needs classes to tell apart, but the target of this data set has only one"
+        yield Diagnostic(code="FF024", message=message, path=("loss",), hint="look at the target column")
+        return
     needed, width = outputs_needed(loss, facts), output[-1]
     if needed is None or width is None or width == needed:
         return
     where: Path = ("layers", len(layers) - 1)
     edit = None
     hint = f"end the layers with linear: {needed}"
-    last = _last_linear(layers)
+    last = _output_linear(layers)
     if last is not None and getattr(layers[last], "out_features", None) == width:
         where = ("layers", last, "linear", "out_features")
         hint = f"write {needed}, or leave it out: it is inferred"

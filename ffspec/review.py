@@ -64,20 +64,22 @@ class Review:
         optional = {code.code: code.optional for code in rules.codes()}
         return tuple(unused(self._ignores, self._found.values(), optional, self._judged))
 
-    def stop(self) -> None:
-        """Raise if anything that was told is an error.
+    def stop(self, found: Sequence[Diagnostic] | None = None) -> None:
+        """Raise if any of these findings is an error; of all that were told, if none are given.
 
         Raises:
-            SpecError: With all errors and warnings that were told, and their text.
+            SpecError: With the errors and warnings among them, and their text.
         """
-        grave = tuple(item for item in self.told if item.severity is not Severity.INFO)
+        told = self.told if found is None else found
+        grave = tuple(item for item in told if item.severity is not Severity.INFO)
         if any(item.severity is Severity.ERROR for item in grave):
             raise SpecError(grave, self.render(grave))
 
     def render(self, found: Sequence[Diagnostic], *, colour: bool = False) -> str:
         """Return findings as people read them; without a text to point into, a line each."""
+        name = self._document.source.name
         if not self._document.source.text:
-            return "\n".join(item.head for item in found)
+            return "\n".join(item.head if name == document.NAMELESS else f"{name}: {item.head}" for item in found)
         return self._document.render(found, colour=colour)
 
     def _let_through(self, item: Diagnostic) -> bool:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import socket
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ KEPT = 2
 """Checkpoints that are kept: the newest, and the one before it in case the newest is damaged later."""
 
 TRIES = 1000
+_DIRECT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class RunDirectory:
             StorageError: It cannot be read.
         """
         try:
-            return (self.path / name).read_bytes()
+            return _regular(self.path / name)
         except OSError as error:
             raise StorageError(f"cannot read {self.path / name}: {_reason(error)}") from error
 
@@ -108,8 +110,10 @@ class RunDirectory:
             StorageError: It cannot be written, or not read back; the checkpoints before it are as they were.
         """
         folder = self.path / CHECKPOINTS
-        with suppress(FileExistsError, OSError):
+        with suppress(OSError):
             folder.mkdir()
+        if folder.is_symlink():
+            raise StorageError(f"{folder} must be a folder of its own, found a link")
         digest = hashlib.sha256(content).hexdigest()
         name = f"{step:012}-{digest[:32]}.safetensors"
         self.write(f"{CHECKPOINTS}/{name}", content)
@@ -129,6 +133,8 @@ class RunDirectory:
         try:
             listed = json.loads(self.read(MANIFEST))["files"]
             sums = {str(name): str(entry["sha256"]) for name, entry in listed.items()}
+            if any(name != Path(name).name for name in sums):  # a file of this folder, not a way out of it
+                return [MANIFEST]
         except (StorageError, ValueError, KeyError, TypeError, AttributeError):
             return [MANIFEST]
         return [name for name, digest in sums.items() if not self._holds(name, digest)]
@@ -177,6 +183,9 @@ def reopen(path: Path) -> RunDirectory:
     """
     if not (path / RESOLVED).is_file():
         raise StorageError(f"{path} is no run directory: it has no {RESOLVED}")
+    for entry in (path / RESOLVED, path / LOCK, path / CHECKPOINTS):
+        if entry.is_symlink():
+            raise StorageError(f"{entry} must not be a link: it would lead out of the run directory")
     try:
         found = RunDirectory(path, _lock(path))
     except OSError as error:
@@ -194,7 +203,11 @@ def _lock(path: Path) -> int | None:
     Raises:
         StorageError: Another process has it.
     """
-    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | _DIRECT
+    descriptor = os.open(path / LOCK, flags, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StorageError(f"{path / LOCK} must be a regular file")
     if fcntl is not None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -207,6 +220,15 @@ def _lock(path: Path) -> int | None:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
     return descriptor
+
+
+def _regular(path: Path) -> bytes:
+    """Return what a regular file holds; no link is followed, and no pipe waited for."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _DIRECT)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read()
 
 
 def _reason(error: OSError) -> str:

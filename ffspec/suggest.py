@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -175,6 +176,9 @@ _AFFIXES = ("loss", "1d", "2d", "lr", "layer", "activation", "optimizer", "score
 
 _LONGEST = 40
 
+_PASTED = re.compile(r"^(?:torch\.)?(?:nn\.|optim\.)?(?:lr_scheduler\.)?(\w+)(?:\(.*\))?$")
+"""A name as it stands in a PyTorch program: nn.ReLU(), torch.optim.Adam."""
+
 
 def suggest(found: str, choices: Iterable[str]) -> str | None:
     """Return the choice that was most likely meant, if any is near.
@@ -186,7 +190,7 @@ def suggest(found: str, choices: Iterable[str]) -> str | None:
     names: dict[str, str] = {}
     for choice in choices:
         names.setdefault(_bare(choice), choice)
-    bare = _bare(found)
+    bare = _bare(_PASTED.sub(r"\1", found))
     if len(bare) > _LONGEST:
         return None
     for stem in _stems(bare):
@@ -206,7 +210,7 @@ def surely(found: str, near: str, choices: Iterable[str]) -> bool:
     It is another spelling or another library's word for the same thing, or, of four letters or more, one slip away
     from this choice and no other.
     """
-    bare, meant, names = _bare(found), _bare(near), {_bare(choice) for choice in choices}
+    bare, meant, names = _bare(_PASTED.sub(r"\1", found)), _bare(near), {_bare(choice) for choice in choices}
     for stem in _stems(bare):
         if stem == meant:
             return not bare.endswith("2d")  # of images, not of features

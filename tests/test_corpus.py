@@ -57,7 +57,8 @@ def test_a_classic_trains(path: Path) -> None:
 
 
 def test_every_static_rule_has_faults() -> None:
-    assert set(codes()) == {*(rule.about.code for rule in STATIC), *(code.code for code in PLANNING)}
+    known = {*(rule.about.code for rule in STATIC), *(code.code for code in PLANNING)}
+    assert set(codes()) == known - {"FF029"}  # what the memory holds is the machine's to say
 
 
 @pytest.mark.parametrize(("fault", "number"), SEEDED)

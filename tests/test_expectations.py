@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ffspec.runner.expectations import Expectation, expectations, larger_is_better
-from ffspec.spec.metrics import METRICS
+from ffspec.runner.expectations import Expectation, expectations
+from ffspec.spec.metrics import METRICS, larger_is_better
 from ffspec.spec.training import Checks
 
 BEFORE = {"train": {"loss": 1.0, "accuracy": 0.5}, "test": {"loss": 1.25, "accuracy": 0.5, "r2": -0.5}}

@@ -49,6 +49,10 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
         {"comparisons": (comparison(0.5, 0.5, maximize=False),)},
         [("FF305", "the linear model is as good as the network: test accuracy 0.5 beside 0.5")],
     ),
+    (
+        {"comparisons": (comparison(0.5, 0.5, "majority class"),)},
+        [("FF305", "the majority class is as good as the network: test accuracy 0.5 beside 0.5")],
+    ),
     ({"dead": ((("layers", 1), 8, 16),)}, []),
     (
         {"dead": ((("layers", 1), 9, 16), (("layers", 1), 9, 16))},
@@ -71,6 +75,14 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     (
         {"losses": (2.4, 2.31, 2.3, 2.3, 2.3), "chance": 2.3026},
         [("FF310", "the training loss is 2.3, and would be 2.303 if the network ignored its input")],
+    ),
+    (
+        {"losses": (90.0, 80.0, 85.0, 80.0, 80.0), "chance": 50.0, "bounded": False},
+        [("FF310", "the training loss is 80, and would be 50 if the network ignored its input")],
+    ),
+    (
+        {"losses": (90.0, 100.0, 1e3, 1e4, 1e5), "chance": 50.0, "bounded": False},
+        [("FF310", "the training loss rose from 90 to 1e+05")],
     ),
 ]
 

@@ -149,7 +149,13 @@ FAULTS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[str, str, tuple[s
         ),
     ),
     ("too many scores", ({"linear": 8}, "relu", {"linear": 5}), {}, ("FF113", SCORES.format(5), linear(2), INFERRED)),
-    ("too few scores", ({"linear": 2}, {"residual": ("tanh",)}), {}, ("FF113", SCORES.format(2), linear(0), INFERRED)),
+    ("too few scores", ({"linear": 2}, "identity"), {}, ("FF113", SCORES.format(2), linear(0), INFERRED)),
+    (
+        "no output layer",
+        ({"linear": 2}, {"residual": ("tanh",)}),
+        {},
+        ("FF113", SCORES.format(2), ("layers", 1), "end the layers with linear: 3"),
+    ),
     (
         "scores out of a repeat",
         ({"linear": 3}, {"repeat": {"times": 2, "layers": ({"linear": 7},)}}),

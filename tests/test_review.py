@@ -151,4 +151,24 @@ def test_fix_mends_the_file_and_diff_does_not(tmp_path: Path, capsys: pytest.Cap
     assert mended == before.replace("  - softmax\n", "").replace("Adam", "adam")
     assert _exit_code(["check", "--fix", str(path)]) == 0
     assert path.read_text(encoding="utf-8") == mended
-    assert "mended 2 places" in capsys.readouterr().err
+    assert f"{path}: mended FF014: unknown optimizer 'Adam'\n{path}: mended FF101: " in capsys.readouterr().err
+
+
+def test_half_a_network_is_not_mended(tmp_path: Path) -> None:
+    """A slip in one place must not cost layers in another."""
+    path = tmp_path / "spec.yaml"
+    text = SOFTMAX.replace("- linear\n  - softmax", "-linear: 3")
+    path.write_text(text, encoding="utf-8")
+    assert _exit_code(["check", "--fix", str(path)]) == 2
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_missing_output_layer_is_no_excess_of_hidden_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "spec.yaml"
+    text = SOFTMAX.replace("  - linear\n  - softmax\n", "")
+    path.write_text(text, encoding="utf-8")
+    assert _exit_code(["check", "--fix", str(path)]) == 1
+    assert path.read_text(encoding="utf-8") == text
+    assert "FF113" in (told := capsys.readouterr().err)
+    assert "end the layers with linear: 3" in told
+    assert "FF107" not in told

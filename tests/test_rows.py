@@ -141,8 +141,8 @@ def regression(scale: float, optimizer: str) -> str:
 @pytest.mark.parametrize(
     ("scale", "optimizer", "rate", "spread", "word"),
     [
-        (1000.0, "adam", "0.001", "1.1e+03", "larger"),
-        (1000.0, "sgd", "0.001", "1.1e+03", "smaller"),
+        (1000.0, "adam", "0.001", "1300", "larger"),
+        (1000.0, "sgd", "0.001", "1300", "smaller"),
         (0.001, "rmsprop", "0.01", "0.0011", "smaller"),
         (0.001, "sgd", "0.001", "0.0011", "larger"),
         (0.0, "adam", "0.001", "0", "smaller"),
@@ -151,9 +151,7 @@ def regression(scale: float, optimizer: str) -> str:
 def test_targets_of_another_size(scale: float, optimizer: str, rate: str, spread: str, word: str) -> None:
     (item,) = found(regression(scale, optimizer))
     assert item.code == "FF202"
-    assert item.message == (
-        f"targets should vary by 0.01 to 100 for the default lr, {rate}, found the standard deviation of y ({spread})"
-    )
+    assert item.message == f"targets should be of a size of 0.01 to 100 for an lr of {rate}, found y ({spread})"
     assert item.hint == f"write a {word} lr, or bring the targets to a size of about 1"
     assert item.path == ("optimizer", optimizer, "lr")
 
@@ -161,6 +159,11 @@ def test_targets_of_another_size(scale: float, optimizer: str, rate: str, spread
 @pytest.mark.parametrize("optimizer", ["{adam: {lr: 0.1}}", "{sgd: 0.001}", "lbfgs", "rprop"])
 def test_who_writes_a_learning_rate_has_thought_of_the_targets(optimizer: str) -> None:
     assert found(regression(1000.0, optimizer)) == ()
+
+
+def test_a_learning_rate_of_adam_may_be_too_small_all_the_same() -> None:
+    (item,) = found(regression(1000.0, "{adam: {lr: 0.01}}"))
+    assert item.message == "targets should be of a size of 0.01 to 500 for an lr of 0.01, found y (1300)"
 
 
 def test_a_schedule_or_a_first_guess_is_a_thought_too() -> None:

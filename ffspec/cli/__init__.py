@@ -31,13 +31,13 @@ USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 @click.version_option(__version__, prog_name="ffspec", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
 def command(*, debug: bool) -> None:
-    r"""Train a feedforward network from a short YAML file.
+    """Train a feedforward network from a short YAML file.
 
     \b
     ffspec run specs/feedforward.yaml      train, with checks before and after
     ffspec check specs/*.yaml              find what is wrong, without training
     ffspec show specs/feedforward.yaml     layers, shapes, parameters, FLOPs
-    """
+    """  # noqa: D301 - click reads the character
     del debug
 
 

@@ -57,7 +57,7 @@ def check(
         for path, opened, found in checked:
             _print(path, opened, found, verbose=verbose)
     else:
-        click.echo(_as_data([(opened.source.name, found) for _, opened, found in checked], form), nl=False)
+        click.echo(_as_data([(opened.source.name, found) for _, opened, found in checked], form).rstrip("\n"))
     return max(_exit_code(opened, found) for _, opened, found in checked)
 
 
@@ -98,8 +98,8 @@ def _mended(opened: Document, path: str, allow: Sequence[str], *, show: bool) ->
     """Apply safe edits, in the file or only as a diff; return the document that is to be checked."""
     from ffspec import api, patches
 
-    mended, count = api.mend(opened, allow)
-    if not count:
+    mended, findings = api.mend(opened, allow)
+    if not findings:
         return opened
     name = opened.source.name
     if show:
@@ -108,5 +108,6 @@ def _mended(opened: Document, path: str, allow: Sequence[str], *, show: bool) ->
     if path == "-":
         raise click.UsageError("--fix needs a file to change; for standard input there is --diff")
     patches.write(path, mended.source.text)
-    click.echo(f"{path}: mended {count} {'place' if count == 1 else 'places'}", err=True)
+    for item in findings:
+        click.echo(f"{path}: mended {item.code}: {item.message}", err=True)
     return mended

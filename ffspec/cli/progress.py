@@ -10,6 +10,7 @@ import click
 from ffspec.cli import options
 from ffspec.cli.table import count, figure, table
 from ffspec.diagnostics import Severity
+from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def summary(result: Result) -> str:
         [split, *(figure(side[split].get(name)) for name in names for side in (result.before, result.after))]
         for split in result.after
     ]
-    lines = [table(header, rows), *_beside(result)]
+    lines = [table(header, rows), *_beside(result), *_stopped(result)]
     met = (f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}" for item in result.expectations)
     lines += met
     if result.directory is not None:
@@ -116,3 +117,19 @@ def _beside(result: Result) -> list[str]:
         part = f" ({count(item.rows)} rows)" if item.rows < whole else ""
         rows.append([item.name + part, *(figure(item.measures.get(name)) for name in names)])
     return [table([f"on {split}", *names], rows)]
+
+
+def _stopped(result: Result) -> list[str]:
+    """Say that a training ended early, and which weights it has."""
+    stopping, epochs = result.spec.training.early_stopping, len(result.history)
+    if stopping is None or not epochs:
+        return []
+    sign = 1 if larger_is_better(stopping.monitor) else -1
+    values = [sign * float(row.get(stopping.monitor, float("-inf"))) for row in result.history]
+    best, highest = 0, float("-inf")
+    for epoch, value in enumerate(values, start=1):
+        if value > highest + stopping.min_delta:
+            best, highest = epoch, value
+    early = f"stopped early, after epoch {epochs} of {result.spec.training.epochs}; "
+    said = early if epochs < result.spec.training.epochs else ""
+    return [f"  {said}the weights are those of epoch {best}, the best {stopping.monitor}"]

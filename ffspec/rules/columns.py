@@ -9,6 +9,7 @@ from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
 from ffspec.rules.network import LEARNING, NORMS, effective, layer_at
 from ffspec.rules.rule import DataRule
+from ffspec.rules.settings import ADAMS
 from ffspec.spec.tables import Inline, Table
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ LARGEST = 100.0
 """A standard deviation above this is too large, and so is a mean above so many of them."""
 SMALLEST = 0.01
 """Targets that vary less than this are lost beside the first predictions, which vary by about 0.5."""
+REACHED = 50_000.0
+"""How many times its lr adam's steps can be asked to lead."""
 PROPORTIONAL = frozenset({"sgd", "asgd"})
 """Optimizers whose steps grow with the error; the steps of the others are about as long as lr."""
 COUNT = 20.0
@@ -130,9 +133,11 @@ class TargetSize(DataRule):
         code="FF202",
         title="targets that the default learning rate does not fit",
         reason="A network starts with predictions near 0 that vary by less than 1. adam's steps are as long as lr, "
-        "whatever the gradient: at 0.001 it takes thousands of them to reach targets in the hundreds. sgd's steps grow "
-        "with the error, and with such targets run away; with tiny ones they hardly begin. Where lr is written, "
-        "somebody has thought of that.",
+        "whatever the gradient: at 0.001 it takes thousands of them to reach targets in the hundreds, and at 0.01 of "
+        "them "
+        "in the tens of thousands. sgd's steps grow with the error, and with such targets run away; with tiny ones "
+        "they "
+        "hardly begin. Where lr is written, somebody has thought of that, unless adam's is far too small.",
         wrong="dataset: {regression: {n_features: 5, n_informative: 5}}\nloss: mse\noptimizer: adam\n",
         right="dataset: {regression: {n_features: 5, n_informative: 5}}\nloss: mse\noptimizer: {adam: {lr: 0.1}}\n",
         severity=Severity.WARNING,
@@ -146,29 +151,33 @@ class TargetSize(DataRule):
         plain = loss is not None and loss.target == "value" and loss.name != "poisson_nll" and loaded.classes is None
         if not plain or optimizer is None or optimizer.name in {"lbfgs", "rprop"}:
             return
-        chosen = "lr" in optimizer.model_fields_set or (scheduler is not None and scheduler.name == "one_cycle")
         last = _last_linear(draft)
-        if chosen or (last is not None and "bias" in last.initialisers):
+        peak = scheduler.max_lr if scheduler is not None and scheduler.name == "one_cycle" else None
+        chosen, rate = "lr" in optimizer.model_fields_set or peak is not None, peak or optimizer.lr
+        if (chosen and optimizer.name not in ADAMS) or (last is not None and "bias" in last.initialisers):
             return
         from ffspec.rules import statistics
 
-        _, deviations = statistics.moments(loaded.splits["train"].y)
-        strange = [
-            f"{name} ({deviation:.3g})"
-            for name, deviation in zip(loaded.targets, deviations.tolist(), strict=True)
-            if not SMALLEST <= deviation <= LARGEST
+        means, deviations = statistics.moments(loaded.splits["train"].y)
+        sizes = [max(abs(mean), spread) for mean, spread in zip(means.tolist(), deviations.tolist(), strict=True)]
+        most = REACHED * rate if chosen else LARGEST
+        large = [f"{name} ({size:.4g})" for name, size in zip(loaded.targets, sizes, strict=True) if size > most]
+        tiny = [
+            f"{name} ({spread:.3g})"
+            for name, spread in zip(loaded.targets, deviations.tolist(), strict=True)
+            if spread < SMALLEST and not chosen
         ]
-        if strange:
-            yield self._told(optimizer, strange, large=bool((deviations > LARGEST).any()))
+        if large or tiny:
+            yield self._told(optimizer, large or tiny, most, large=bool(large))
 
-    def _told(self, optimizer: Any, strange: Sequence[str], *, large: bool) -> Diagnostic:
+    def _told(self, optimizer: Any, strange: Sequence[str], most: float, *, large: bool) -> Diagnostic:
         from ffspec.data.problems import some
 
         # Steps as long as lr take for ever to a large target; steps that grow with the error shoot beyond it.
         word = "larger" if large is (optimizer.name not in PROPORTIONAL) else "smaller"
         return self.report(
-            f"targets should vary by {SMALLEST:g} to {LARGEST:g} for the default lr, {optimizer.lr:g}, "
-            f"found the standard deviation of {some(strange)}",
+            f"targets should be of a size of {SMALLEST:g} to {most:g} for an lr of {optimizer.lr:g}, found "
+            f"{some(strange)}",
             ("optimizer", optimizer.name, "lr"),
             hint=f"write a {word} lr, or bring the targets to a size of about 1",
         )

@@ -38,6 +38,13 @@ class Measures(StaticRule):
         watched = (named for named in _watched(draft.parts) if not _forbidden(named[0], draft.facts))
         for measure, path, at_key in (*_checked(draft.parts), *watched):
             yield from self._judge(measure, draft.facts, path, at_key=at_key)
+        checks = draft.parts.get("checks")
+        for measure, bound in () if checks is None else checks.bounds.items():
+            metric = find_metric(measure.partition(".")[2])
+            if metric is not None and metric.maximize and bound.min is not None and bound.min > 1:
+                message = f"{metric.name} is at most 1, found a min of {bound.min:g}: this check cannot hold"
+                hint = f"write {bound.min / 100:g}" if bound.min <= 100 else None
+                yield self.report(message, ("checks", measure, "min"), hint=hint)
 
     def _judge(self, measure: str, facts: Facts, path: Path, *, at_key: bool) -> Iterator[Diagnostic]:
         split, _, name = measure.partition(".")

@@ -66,7 +66,7 @@ class SoftmaxBeforeCrossEntropy(StaticRule):
         loss, last = draft.parts.get("loss"), head(draft)
         if loss is None or loss.name != "cross_entropy" or last is None or last.call.target not in SOFTMAXES:
             return
-        name, classes = name_of(draft.parts, last), last.output[-1]
+        name, classes = name_of(draft.parts, last), _classes(draft, last)
         cost = "" if classes is None else f": with {classes} classes the loss cannot fall below {floor(classes):.3f}"
         yield self.report(
             f"cross_entropy needs scores, but the layers end with {name}{cost}",
@@ -229,13 +229,14 @@ class SqueezedScores(StaticRule):
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
         """Find the layer that returns the scores, and see what it can return."""
         step, kind = _scores(draft)
-        if step is None:
+        # What is no output layer yet has no scores.
+        if step is None or any(item.code in {"FF113", "FF114"} for item in draft.problems):
             return
         # A step without a gradient has a rule of its own.
         if step.call is UNKNOWN or step.call.arguments.get("surrogate", "") is None:
             return
         name = name_of(draft.parts, step)
-        cost = _cost(step, kind, name)
+        cost = _cost(step, kind, name, _classes(draft, step))
         if cost is not None:
             hint = f"leave {name} out: scores must be free to take any value"
             yield self.report(cost, step.path, hint=hint, edit=removal(step))
@@ -258,7 +259,13 @@ def _scores(draft: Draft) -> tuple[Step | None, str]:
     return steps[-1], loss.output if loss.name != "perceptron" else "sign"
 
 
-def _cost(step: Step, kind: str, name: str) -> str | None:
+def _classes(draft: Draft, step: Step) -> int | None:
+    """Return the number of classes: as the data has it, or else as the layer has outputs; None if it makes no sense."""
+    classes = draft.facts.outputs if draft.facts.target == "classes" else step.output[-1]
+    return classes if classes is None or classes > 1 else None
+
+
+def _cost(step: Step, kind: str, name: str, classes: int | None) -> str | None:
     """Say what it costs that the scores cannot be any number; None if nothing."""
     low, high = range_of(step)
     if (low, high) == (-inf, inf):
@@ -270,7 +277,6 @@ def _cost(step: Step, kind: str, name: str) -> str | None:
     if kind == "sign" and (low >= 0 or high <= 0):
         return f"{message}: every row is put on the same side"
     if kind == "logits" and high - low < WIDE:
-        classes = step.output[-1]
         if classes is None:
             return f"{message}: no class can become likely"
         return f"{message}: with {classes} classes the loss cannot fall below {floor(classes, high - low):.3f}"

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 LEAST_RATIO, LARGEST_RATIO = 1e-5, 1e-1
 """Between these, a step changes weights by a healthy part of themselves; about 1e-3 is usual."""
 STUCK, WILD = 0.95, 1.5
-"""Between these times the loss of a constant nothing is learnt; beyond, something went wild, which is another fault."""
+"""Between these times the cross-entropy of a constant nothing is learnt; beyond, the network is only too sure. A
+squared error has no such upper bound: what is above the variance is worse than the mean."""
+LINEAR = "linear model"
 FEW_EPOCHS = 5
 """With fewer epochs it is too early to say that nothing was learnt."""
 
@@ -34,6 +36,8 @@ class Comparison:
     maximize: bool
     network: float
     other: float
+    noise: float = 0.0
+    """A difference so small may be chance: a standard error, or a hundredth."""
 
     @property
     def lead(self) -> float:
@@ -49,6 +53,8 @@ class Outcome:
     """The training loss of every epoch."""
     chance: float | None = None
     """The training loss of a constant prediction, where it can be known."""
+    bounded: bool = True
+    """Whether a loss far above that may be of a network that has learnt: it is a cross-entropy."""
     dead: tuple[tuple[Path, int, int], ...] = ()
     """For every relu with units that are 0 for every training row: its place, how many, of how many."""
     ratios: tuple[tuple[Path, float], ...] = ()
@@ -87,17 +93,19 @@ class BeatsBaselines(RunRule):
     )
 
     def judge(self, outcome: Outcome) -> Iterator[Diagnostic]:
-        """Compare, and tell the worst."""
+        """Compare, and tell the worst; what may be chance is no warning, unless the other ignores the features."""
         for item in sorted(outcome.comparisons, key=lambda item: item.lead):
             if item.lead > 0:
                 return
+            simple = item.baseline != LINEAR
+            relation = "better than" if item.lead < 0 else "as good as"
             numbers = f"{item.split} {item.measure} {item.network:.4g} beside {item.other:.4g}"
-            if item.lead < 0:
-                hint = "train longer, scale the inputs, or use the simpler model"
-                yield self.report(f"the {item.baseline} is better than the network: {numbers}", ("layers",), hint=hint)
-            else:
-                message = f"the {item.baseline} is as good as the network: {numbers}"
-                yield self.report(message, ("layers",), severity=Severity.INFO)
+            yield self.report(
+                f"the {item.baseline} is {relation} the network: {numbers}",
+                ("layers",),
+                hint="train longer, try another lr, or use the simpler model",
+                severity=Severity.WARNING if simple or item.lead < -item.noise else Severity.INFO,
+            )
             return
 
 
@@ -234,9 +242,13 @@ class MakesProgress(RunRule):
         if chance is None or len(losses) < FEW_EPOCHS:
             return
         early, last = losses[len(losses) // 5], losses[-1]
-        if early >= STUCK * chance and STUCK * chance <= last <= WILD * chance:
-            message = f"the training loss is {last:.4g}, and would be {chance:.4g} if the network ignored its input"
-            yield self.report(message, ("training",), hint="try another lr, scaled inputs, or another activation")
+        if early < STUCK * chance or not STUCK * chance <= last or (outcome.bounded and last > WILD * chance):
+            return
+        message = f"the training loss is {last:.4g}, and would be {chance:.4g} if the network ignored its input"
+        hint = "try another lr, scaled inputs, or another activation"
+        if last > 2 * losses[0]:
+            message, hint = f"the training loss rose from {losses[0]:.4g} to {last:.4g}", "write a smaller lr"
+        yield self.report(message, ("training",), hint=hint)
 
 
 OUTCOMES: tuple[RunRule, ...] = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from ffspec.rules.outcomes import Comparison
+from ffspec.rules.outcomes import LINEAR, Comparison
 from ffspec.runner.metrics import measure
 from ffspec.spec.losses import MSE, CrossEntropy
 
@@ -23,7 +24,6 @@ ROWS = 20_000
 """Training rows the linear model is fitted on at most; more change its coefficients by less than they are unsure."""
 WORK = 20_000_000
 """Rows times features times classes it is fitted on at most: a second or so."""
-LINEAR = "linear model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,14 @@ def fit_baselines(loaded: Loaded, metrics: Sequence[Metric], split: str) -> tupl
     return tuple(made)
 
 
-def compare(
-    baselines: Sequence[Baseline], measures: Mapping[str, float], metrics: Sequence[Metric], *, linear: bool
+def compare(  # noqa: PLR0913 - what a comparison depends on
+    baselines: Sequence[Baseline],
+    measures: Mapping[str, float],
+    metrics: Sequence[Metric],
+    *,
+    linear: bool,
+    weighted: bool,
+    rows: int,
 ) -> tuple[Comparison, ...]:
     """Put the network beside the baselines, by the first metric.
 
@@ -72,10 +78,13 @@ def compare(
         measures: What the network reached on the same split.
         metrics: The metrics of the run.
         linear: Whether the network is a linear model itself, and need not beat another.
+        weighted: Whether the loss weighs the classes, so that accuracy is not what the network is after.
+        rows: The rows of the split.
     """
     made = []
     for item in baselines:
-        metric = next((one for one in metrics if one.name in item.measures and one.name in measures), None)
+        shared = (one for one in metrics if one.name in item.measures and one.name in measures)
+        metric = next((one for one in shared if not (weighted and one.name == "accuracy")), None)
         if metric is not None and not (linear and item.name == LINEAR):
             made.append(
                 Comparison(
@@ -85,9 +94,15 @@ def compare(
                     maximize=metric.maximize,
                     network=measures[metric.name],
                     other=item.measures[metric.name],
+                    noise=_noise(metric.name, item.measures[metric.name], rows),
                 )
             )
     return tuple(made)
+
+
+def _noise(metric: str, value: float, rows: int) -> float:
+    """Return a difference that may be chance: the standard error of a share, or a hundredth of a figure."""
+    return sqrt(max(value * (1 - value), 0) / rows) if metric == "accuracy" else 0.01 * abs(value)
 
 
 def _stride(loaded: Loaded) -> int:

@@ -16,7 +16,7 @@ import torch
 
 from ffspec.builder.optimizer import load_state, state_of
 from ffspec.diagnostics import DivergedError, StorageError
-from ffspec.rundir import is_whole
+from ffspec.rundir import CHECKPOINTS, is_whole
 from ffspec.runner.packing import pack, unpack
 
 if TYPE_CHECKING:
@@ -51,8 +51,15 @@ def put_back(trainer: Trainer, state: State) -> int:
     """Let a trainer go on where `state` was taken, and return the steps it has taken.
 
     Raises:
-        StorageError: It is the state of another network.
+        StorageError: It is the state of another network, or none at all.
     """
+    try:
+        return _put_back(trainer, state)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RuntimeError) as error:
+        raise StorageError(f"the checkpoint is of another training: {error!r}") from error
+
+
+def _put_back(trainer: Trainer, state: State) -> int:
     own = {name: (tensor.shape, tensor.dtype) for name, tensor in trainer.network.state_dict().items()}
     saved = {name: (tensor.shape, tensor.dtype) for name, tensor in state["network"].items()}
     if own != saved:
@@ -64,8 +71,8 @@ def put_back(trainer: Trainer, state: State) -> int:
         load_state(optimizer, one)
     if trainer.patience is not None and state["patience"] is not None:
         trainer.patience.load(state["patience"])
-    for name, value in state["cursor"].items():
-        setattr(trainer.cursor, name, value)
+    for field in fields(trainer.cursor):
+        setattr(trainer.cursor, field.name, state["cursor"][field.name])
     torch.set_rng_state(state["random"])
     trainer.order.set_state(state["order"])
     return int(state["steps"])
@@ -111,10 +118,10 @@ def newest(directory: RunDirectory) -> tuple[State | None, dict[str, Any], list[
     damaged: list[str] = []
     for path in directory.checkpoints():
         try:
-            content = path.read_bytes()
+            content = directory.read(f"{CHECKPOINTS}/{path.name}")
             if is_whole(path, content):
                 return (*decode(content), damaged)
-        except (OSError, ValueError):
+        except (StorageError, ValueError):
             pass
         damaged.append(path.name)
     return None, {}, damaged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ffspec.spec.metrics import find_metric
+from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,12 +40,6 @@ def expectations(
         if bound.max is not None:
             met = value is not None and value <= bound.max
             yield Expectation(text=f"{measure} <= {bound.max:g}", found=_text(value), met=met)
-
-
-def larger_is_better(measure: str) -> bool:
-    """Say in which direction a measure, such as test.accuracy, improves."""
-    metric = find_metric(measure.partition(".")[2])
-    return metric is not None and metric.maximize
 
 
 def _value(evaluation: Mapping[str, Mapping[str, float]], measure: str) -> float | None:

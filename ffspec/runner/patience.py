@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from ffspec.runner.expectations import larger_is_better
+from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -244,8 +244,9 @@ def _train(  # noqa: PLR0913 - the parts of a training
 ) -> Result:
     spec, network, judge = setup.spec, setup.network, setup.judge
     before = check(network, setup.splits, judge)
-    observer.on_findings(review.take(_probe(setup, before, affordable(setup.plan))), review)
-    review.stop()
+    found = review.take(_probe(setup, before, affordable(setup.plan)))
+    review.stop(found)
+    observer.on_findings(found, review)
     directory = None if keeper.directory is None else keeper.directory.path
     observer.on_start(spec, setup.plan, before, directory)
 
@@ -285,7 +286,14 @@ def _look_back(
     judged = next(name for name in ("test", "validation", "train") if name in after)
     metrics = setup.judge.metrics
     baselines = fit_baselines(setup.loaded, metrics, judged)
-    comparisons = compare(baselines, after[judged], metrics, linear=is_linear_model(setup.plan.steps))
+    comparisons = compare(
+        baselines,
+        after[judged],
+        metrics,
+        linear=is_linear_model(setup.plan.steps),
+        weighted=any(getattr(setup.spec.loss, name, None) is not None for name in ("weight", "pos_weight")),
+        rows=len(setup.loaded.splits[judged]),
+    )
     outcome = outcome_of(setup, watch, rows, comparisons)
     return baselines, [item for rule in OUTCOMES for item in rule.judge(outcome)]
 

@@ -14,11 +14,10 @@ from ffspec.builder.optimizer import build_optimizers
 from ffspec.builder.scheduler import Schedule
 from ffspec.diagnostics import UnavailableDeviceError
 from ffspec.runner.evaluation import Batch, Judge
-from ffspec.runner.expectations import larger_is_better
 from ffspec.runner.loop import Trainer
 from ffspec.runner.patience import Patience
 from ffspec.seeds import derive
-from ffspec.spec.metrics import DEFAULTS, find_metric
+from ffspec.spec.metrics import DEFAULTS, find_metric, larger_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

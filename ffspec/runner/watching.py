@@ -73,6 +73,7 @@ def outcome_of(setup: Setup, watch: Watch, rows: Sequence[Row], comparisons: tup
     return Outcome(
         losses=tuple(float(row["loss"]) for row in rows),
         chance=chance_of_constant(setup.loaded, judge),
+        bounded=setup.loaded.classes is not None,
         dead=_dead_units(network, plan, x_BF, judge),
         ratios=tuple((places[name], median(ratios)) for name, ratios in watch.ratios.items()),
         train_mode=train_mode,

@@ -118,6 +118,8 @@ def _unknown_key(path: Path, *, hinted: bool) -> tuple[Diagnostic, str | None]:
 
 
 def _key_help(key: str, path: Path, choices: Sequence[str], near: str | None) -> _Help:
+    if key.startswith("-") and key.lstrip("-"):
+        return _Help(f"put a space behind the dash: - {brief(key.lstrip('-'))}: ...")
     name, colon, rest = key.partition(":")
     if colon and suggest(name, choices):
         return _Help(f"put a space behind the colon: {suggest(name, choices)}: {brief(rest)}")

@@ -59,6 +59,12 @@ def find_metric(name: str) -> Metric | None:
     return next((metric for metric in METRICS if metric.name == name), None)
 
 
+def larger_is_better(measure: str) -> bool:
+    """Say in which direction a measure, such as test.accuracy, improves."""
+    metric = find_metric(measure.partition(".")[2])
+    return metric is not None and metric.maximize
+
+
 class _OneOfTheMetrics:
     """A metric's name, with the same error as any unknown component."""
 
