@@ -203,6 +203,7 @@ def _lock(path: Path) -> int | None:
     Raises:
         StorageError: Another process has it.
     """
+    _refuse_links(path / LOCK)
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | _DIRECT
     descriptor = os.open(path / LOCK, flags, 0o644)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -224,11 +225,18 @@ def _lock(path: Path) -> int | None:
 
 def _regular(path: Path) -> bytes:
     """Return what a regular file holds; no link is followed, and no pipe waited for."""
+    _refuse_links(path)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _DIRECT)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
         return file.read()
+
+
+def _refuse_links(path: Path) -> None:
+    """Raise where a path is a link; one put there in between is refused when it is opened."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, which would lead out of the run directory")
 
 
 def _reason(error: OSError) -> str:

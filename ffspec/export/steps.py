@@ -165,7 +165,7 @@ class Timetable:
     def _made(self, phase: Phase, indent: int) -> list[str]:
         kind = phase.call.target.removeprefix("lr_scheduler.")
         fitting = self._fitting(phase, self._subject.spec.optimizer.torch)
-        arguments = ["optimizer", *arguments_of(fitting)]
+        arguments = ["optimizer", *map(self._named, arguments_of(fitting))]
         name = f"torch.optim.lr_scheduler.{kind}"
         if len(self._names) == 1:
             made = textwrap.dedent(call(name, arguments, head="scheduler = ", indent=indent))
@@ -178,6 +178,12 @@ class Timetable:
             return ["schedulers = [", f"    {line}", "]"]
         made = textwrap.dedent(call(name, arguments, indent=indent + 4))
         return ["schedulers = [", *(f"    {part}" for part in made.split("\n")), f"    {loop}", "]"]
+
+    def _named(self, argument: str) -> str:
+        """Return a length that is the whole training's, in epochs, by its name."""
+        scheduler = self._subject.spec.scheduler
+        length = None if scheduler is None or scheduler.interval == "step" else scheduler.length
+        return f"{length}=EPOCHS" if argument == f"{length}={self._epochs}" else argument
 
     def _fitting(self, phase: Phase, optimizer: str) -> Call:
         """Return the call with what the optimizer and the length ask of it."""

@@ -106,9 +106,14 @@ def decode(content: bytes) -> tuple[State, dict[str, Any]]:
         metadata = json.loads(content[8 : 8 + size])["__metadata__"]
         state = unpack(json.loads(metadata["state"]), safetensors.torch.load(content))
         identity = json.loads(metadata["identity"])
-        if state["version"] != VERSION:
-            raise ValueError(f"its version is {state['version']}")
-    except (KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
+        lines = identity["spec"]
+        if (
+            state["version"] != VERSION
+            or not isinstance(lines, list)
+            or not all(isinstance(line, str) for line in lines)
+        ):
+            raise ValueError("it is of another version")
+    except (KeyError, TypeError, AttributeError, RecursionError, safetensors.SafetensorError) as error:
         raise ValueError(f"it is no checkpoint: {error!r}") from error
     return state, identity
 
