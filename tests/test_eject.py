@@ -114,6 +114,13 @@ def test_a_script_agrees_in_a_process_of_its_own(name: str, tmp_path: Path) -> N
     assert disagreements(case) == []
 
 
+def test_the_page_shows_the_script_as_it_is() -> None:
+    page = (SPECS.parent / "docs" / "eject.md").read_text(encoding="utf-8")
+    shown = page.partition("```text\n")[2].partition("```\n")[0]
+    spec = ffspec.load(SPECS / "feedforward.yaml")
+    assert shown == eject(spec, name="feedforward.yaml", file=Path("train.py"))
+
+
 def test_diamonds_agree_where_they_are(tmp_path: Path) -> None:
     if not NEEDED["diamonds"].exists():
         pytest.skip("diamonds.parquet is not there; the spec says how to fetch it")

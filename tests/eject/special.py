@@ -106,7 +106,7 @@ loss: bce_with_logits
 optimizer: sgd
 training: {epochs: 2}
 """,
-    "threads": PAIR + HEAD + REST + "training: {epochs: 2, threads: 2}\n",
+    "threads": PAIR + HEAD + REST + "training: {epochs: 1, batch_size: all, threads: 2}\n",
     "constant_column": """
 dataset: {inline: {x: [[1, 0.1, 3], [2, 0.1, 4], [3, 0.1, 3], [4, 0.1, 9], [5, 0.1, 2], [6, 0.1, 1]],
   y: [1, 2, 3, 4, 5, 6.5]}, split: none, prepare: minmax}
