@@ -121,6 +121,8 @@ def start(
         if temporary is not None:
             os.environ["TMPDIR"] = str(temporary)
             tempfile.tempdir = None
+        # A shell lets what it starts in the background ignore SIGINT; these are to be as if in the foreground.
+        signal.signal(signal.SIGINT, signal.SIG_DFL if cold else signal.default_int_handler)
         if cold:
             os.execv(sys.executable, [sys.executable, "-m", "ffspec", *arguments])  # noqa: S606 - our own command
         if first is not None:
