@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import ffspec
 from ffspec.export import eject
@@ -28,13 +30,19 @@ class Case:
     weights: bytes
 
 
-def make(folder: Path, source: str | Path, *, allow: Iterable[str] = (), overrides: Sequence[str] = ()) -> Case:
-    """Run a spec, and write its script into a folder."""
+def make(
+    folder: Path, source: str | Path, *, allow: Iterable[str] = (), overrides: Sequence[str] = (), trial: bool = False
+) -> Case:
+    """Run a spec, and write its script into a folder.
+
+    Without `trial` the network is not tried before training: that takes most of a short run, and changes no bit.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     spec = ffspec.load(source, allow=tuple(allow), overrides=list(overrides))
     text = eject(spec, file=folder / "train.py", name="the spec")
     (folder / "train.py").write_text(text, encoding="utf-8")
-    result = ffspec.run(spec, out=folder / "runs", allow=tuple(allow))
+    with nullcontext() if trial else patch("ffspec.runner.run.affordable", return_value=0):
+        result = ffspec.run(spec, out=folder / "runs", allow=tuple(allow))
     assert result.directory is not None
     return Case(folder, text, result, (result.directory / "model.safetensors").read_bytes())
 
