@@ -149,13 +149,18 @@ def run_document(  # noqa: PLR0913 - as for `run`
     allow_outside: bool = False,
     observer: Observer | None = None,
     signals: bool = False,
+    nudged: bool = False,
 ) -> Result:
-    """Train the network of a document; see `run`. What is wrong with the data is shown in its line too."""
+    """Train the network of a document; see `run`. What is wrong with the data is shown in its line too.
+
+    With `signals`, SIGINT and SIGTERM end the training after its step. With `nudged` it starts from weights one unit in
+    the last place away, to see what that changes.
+    """
     from ffspec.runner.run import execute
 
     spec = sound(opened, allow)
     seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
-    request = replace(_request(seeded, data, out, opened, allow_outside=allow_outside), signals=signals)
+    request = replace(_request(seeded, data, out, opened, allow_outside=allow_outside), signals=signals, nudged=nudged)
     return execute(request, Review(opened, spec.allowed), observer)
 
 
@@ -323,6 +328,9 @@ def _request(
 
 
 def _stem(name: str) -> str:
-    """Return what a file's name makes of a run's folder."""
+    """Return what a file's name makes of a run's folder; of a run's resolved spec, that run's folder."""
+    path = Path(name).absolute()
+    if path.name == "resolved.yaml" and (path.parent / "manifest.json").is_file():
+        name = path.parent.parent.name + ".yaml"
     cleaned = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(name).stem).strip("-.")
     return cleaned or "run"

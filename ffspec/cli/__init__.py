@@ -15,12 +15,13 @@ from ffspec import __version__
 from ffspec.cli.check import check
 from ffspec.cli.diff import diff
 from ffspec.cli.eject import eject
+from ffspec.cli.errors import said
 from ffspec.cli.explain import explain
 from ffspec.cli.resume import resume
 from ffspec.cli.run import run
 from ffspec.cli.schema import schema
 from ffspec.cli.show import show
-from ffspec.diagnostics import FfspecError, InterruptedRunError
+from ffspec.diagnostics import FfspecError
 
 __all__ = ["command", "main"]
 
@@ -71,19 +72,10 @@ def _exit_code(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except FfspecError as error:
-        click.echo(_said(error), err=True)
+        click.echo(said(error), err=True)
         return error.exit_code
     except Exception:  # noqa: BLE001 - nothing may reach the user as a traceback
         return _report_crash(debug="--debug" in arguments)
-
-
-def _said(error: FfspecError) -> str:
-    text = str(error)
-    if "error[" in text:
-        return text
-    if isinstance(error, InterruptedRunError):
-        return text
-    return f"error: {text}" if error.code is None else f"error[{error.code}]: {text}"
 
 
 def _report_crash(*, debug: bool) -> int:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffspec.cli import options
+from ffspec.diagnostics import FfspecError, InterruptedRunError
 
 if TYPE_CHECKING:
     from ffspec.cli.progress import Reporter
     from ffspec.document import Document
     from ffspec.runner.result import Result
+
+    Ended = tuple[Document, Result | FfspecError]
+    """A spec, and what became of it."""
 
 
 @click.command()
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
 )
+@click.option("--stability", is_flag=True, help="Train once more, minutely changed, and say which digits stay.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 @options.formats("text", "json")
 def run(
@@ -36,6 +41,7 @@ def run(
     *,
     allow_outside: bool,
     verbose: bool,
+    stability: bool,
     quiet: bool,
     form: str,
 ) -> int:
@@ -47,55 +53,99 @@ def run(
     import gc
     import json
 
-    from ffspec import api, document
-    from ffspec.cli.progress import Reporter, summary
+    from ffspec import document
+    from ffspec.cli.progress import Reporter
 
-    # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
     opened = [document.load(path, overrides) for path in specs]
-    for one in opened:
-        api.sound(one, allow)
-    gc.enable()
-    results: list[Result] = []
-    for one in opened:
-        reporter = None if quiet or form == "json" else Reporter(verbose=verbose)
-        result = _train(one, reporter, seed=seed, out=Path(out), allow=allow, allow_outside=allow_outside)
-        if not result.ok and quiet and form == "text":
-            click.echo(f"{one.source.name}: " + summary(result), err=True)
-        results.append(result)
+    # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
+    ended: list[Ended] = _unsound(opened, allow)
+    if not ended:
+        gc.enable()
+        given = {"seed": seed, "out": Path(out), "allow": allow, "allow_outside": allow_outside}
+        for one in opened:
+            reporter = None if quiet or form == "json" else Reporter(verbose=verbose)
+            ended.append((one, _train(one, reporter, stability=stability and form == "text", **given)))
+            if isinstance(ended[-1][1], InterruptedRunError):
+                break
     if form == "json":
-        listed = [_as_json(one.source.name, result) for one, result in zip(opened, results, strict=True)]
-        click.echo(json.dumps(listed, indent=2))
-    return 0 if all(result.ok for result in results) else 1
+        click.echo(json.dumps([_as_json(*item) for item in ended], indent=2))
+    else:
+        _tell(ended, quiet=quiet)
+    return max(_code(found) for _, found in ended)
 
 
-def _train(one: Document, reporter: Reporter | None, **options: Any) -> Result:
+def _unsound(opened: list[Document], allow: tuple[str, ...]) -> list[Ended]:
+    """Return the specs that cannot be run, each with its errors."""
+    from ffspec import api
+
+    found: list[Ended] = []
+    for one in opened:
+        try:
+            api.sound(one, allow)
+        except FfspecError as error:
+            found.append((one, error))
+    return found
+
+
+def _train(one: Document, reporter: Reporter | None, *, stability: bool, **given: Any) -> Result | FfspecError:
     from ffspec import api
     from ffspec.cli.progress import summary
+    from ffspec.cli.replay import digits_that_stay, replayed
 
     try:
-        result = api.run_document(one, observer=reporter, signals=True, **options)
+        result = api.run_document(one, observer=reporter, signals=True, **given)
+    except FfspecError as error:
+        return error
     finally:
         # A run that fails must leave the terminal as it was too: the bar hides the cursor.
         if reporter is not None:
             reporter.close()
     if reporter is not None:
-        click.echo(summary(result))
+        click.echo(summary(result) + replayed(one, result))
+    if stability:
+        nudged = api.run_document(one, nudged=True, **{**given, "out": None})
+        click.echo(digits_that_stay(result, nudged))
     return result
 
 
-def _as_json(name: str, result: Result) -> dict[str, Any]:
+def _tell(ended: list[Ended], *, quiet: bool) -> None:
+    """Print what went wrong."""
+    from ffspec.cli.errors import said
+    from ffspec.cli.progress import summary
+
+    for one, found in ended:
+        if isinstance(found, FfspecError):
+            click.echo(said(found, one), err=True)
+        elif quiet and not found.ok:
+            click.echo(f"{one.source.name}:\n{summary(found)}", err=True)
+
+
+def _code(found: Result | FfspecError) -> int:
+    if isinstance(found, FfspecError):
+        return found.exit_code
+    return 0 if found.ok else 1
+
+
+def _as_json(one: Document, found: Result | FfspecError) -> dict[str, Any]:
     from dataclasses import asdict
 
     from ffspec.formats import to_json
 
+    name = one.source.name
+    if isinstance(found, FfspecError):
+        listed = to_json(getattr(found, "diagnostics", ()), file=name)["diagnostics"]
+        error = {"code": found.code, "message": str(found), "exit_code": found.exit_code}
+        return {"file": name, "ok": False, "error": error, "findings": listed}
     return {
-        "name": result.spec.name,
-        "directory": None if result.directory is None else str(result.directory),
-        "parameters": result.plan.parameters,
-        "before": result.before,
-        "after": result.after,
-        "history": list(result.history),
-        "expectations": [asdict(item) for item in result.expectations],
-        "findings": to_json(result.findings, file=name)["diagnostics"],
-        "ok": result.ok,
+        "file": name,
+        "name": found.spec.name,
+        "directory": None if found.directory is None else str(found.directory),
+        "parameters": found.plan.parameters,
+        "before": found.before,
+        "after": found.after,
+        "baselines": [asdict(item) for item in found.baselines],
+        "history": list(found.history),
+        "expectations": [asdict(item) for item in found.expectations],
+        "findings": to_json(found.findings, file=name)["diagnostics"],
+        "ok": found.ok,
     }

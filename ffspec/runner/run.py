@@ -29,6 +29,7 @@ from ffspec.runner.probes import STEPS, affordable, make_trial
 from ffspec.runner.record import Record
 from ffspec.runner.result import Result
 from ffspec.runner.setup import set_up, trainer_of
+from ffspec.runner.stability import nudge
 from ffspec.runner.watching import Watch, outcome_of
 from ffspec.seeds import derive
 
@@ -101,6 +102,8 @@ class Request:
     """Whether data files may lie outside the spec's folder."""
     signals: bool = False
     """Whether SIGINT and SIGTERM end the training after its step, its state kept."""
+    nudged: bool = False
+    """Whether to start from weights one unit in the last place away, to see what that changes."""
 
 
 def execute(request: Request, review: Review, observer: Observer | None = None) -> Result:
@@ -175,6 +178,8 @@ def _run(  # noqa: PLR0913 - the parts of a run
     try:
         with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
             setup = set_up(spec, plan, loaded)
+            if request.nudged:
+                nudge(setup.network)
             with keeper.heeding_signals() if request.signals else nullcontext():
                 result = _train(setup, review, keeper, observer=observer, rows=rows, state=state)
     except DivergedError as error:

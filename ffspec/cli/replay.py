@@ -1,0 +1,42 @@
+"""What a run says of another: whether a replay came to the same bits, and which digits stay if little changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ffspec.diagnostics import StorageError
+
+if TYPE_CHECKING:
+    from ffspec.document import Document
+    from ffspec.runner.result import Result
+
+
+def replayed(opened: Document, result: Result) -> str:
+    """Say whether the run of a run directory's resolved spec came to that run's bits; nothing for another spec."""
+    from ffspec import rundir
+    from ffspec.cli.diff import told
+    from ffspec.comparison import compare
+
+    source = Path(opened.source.name)
+    old = source.parent
+    if source.name != rundir.RESOLVED or result.directory is None or not (old / rundir.MANIFEST).is_file():
+        return ""
+    try:
+        found = compare(rundir.RunDirectory(old), rundir.RunDirectory(result.directory))
+    except StorageError as error:
+        return f"\n  cannot be compared: {error}"
+    if found.same:
+        return f"\n  the same bits as {old}"
+    lines = "\n".join(f"  {line}" for line in told(found).splitlines())
+    return f"\n  not the same bits as {old}:\n{lines}"
+
+
+def digits_that_stay(result: Result, nudged: Result) -> str:
+    """Say how many digits of each measure stay when the first weights are moved by the least there is."""
+    from ffspec.cli.table import table
+    from ffspec.runner.stability import stable_digits
+
+    found = stable_digits(result.after, nudged.after)
+    rows = [(name, "all" if digits is None else f"{digits:.1f}") for name, digits in found.items()]
+    return table(("from weights one unit in the last place away", "digits that stay"), rows)
