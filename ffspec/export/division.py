@@ -33,37 +33,38 @@ def add_division(script: Script, subject: Subject) -> None:
     """Add what divides the rows."""
     script.use("numpy as np")
     fixed = list(subject.raw.fixed)
-    if fixed:
-        _add_fixed(script, subject)
     names = [name for name in subject.rows if name not in fixed]
-    if not names:
-        return
-    free = 'np.flatnonzero(belongs == "")' if fixed else ""
     total = len(subject.raw.x) - sum(len(rows) for rows in subject.raw.fixed.values())
-    split = subject.spec.dataset.split
     sizes = {name: len(subject.rows[name]) for name in names}
-    if names == ["train"] and sizes["train"] == total:
-        script.add(*([] if fixed else ["# All rows are trained on."]), f"train = {free or 'np.arange(len(y))'}")
+    rest = names == ["train"] and sizes["train"] == total
+    if fixed:
+        script.add(*_fixed(subject), *(['train = np.flatnonzero(belongs == "")'] if rest else []))
+        if rest or not names:
+            return
+    free = 'np.flatnonzero(belongs == "")' if fixed else ""
+    split = subject.spec.dataset.split
+    if rest:
+        script.add("# All rows are trained on.", "train = np.arange(len(y))")
     elif isinstance(split, Split) and not split.shuffle:
-        _add_in_order(script, subject, sizes, free)
+        _add_in_order(script, sizes, total, free)
     elif subject.stratified:
         _add_strata(script, sizes, total, free)
     else:
         _add_random(script, sizes, total, free)
 
 
-def _add_fixed(script: Script, subject: Subject) -> None:
+def _fixed(subject: Subject) -> list[str]:
+    """Return the lines that find the rows the data itself puts into a split."""
     source = subject.spec.dataset.source
     lines = ["# The split is part of the data."]
     if isinstance(source, Table) and source.split_column is not None:
         lines.append(f"belongs = table[{literal(source.split_column)}].to_numpy()")
-    lines += [f"{name} = np.flatnonzero(belongs == {literal(name)})" for name in subject.raw.fixed]
-    script.add(*lines)
+    return [*lines, *(f"{name} = np.flatnonzero(belongs == {literal(name)})" for name in subject.raw.fixed)]
 
 
-def _add_in_order(script: Script, subject: Subject, sizes: dict[str, int], free: str) -> None:
+def _add_in_order(script: Script, sizes: dict[str, int], total: int, free: str) -> None:
     stops = np.cumsum(list(sizes.values())).tolist()
-    rest = ", _" if stops[-1] < len(subject.raw.x) else ""
+    rest = ", _" if stops[-1] < total else ""
     cuts = stops if rest else stops[:-1]
     rows = free or "np.arange(len(y))"
     script.add(

@@ -89,7 +89,7 @@ class _Loop:
         return [
             *lines,
             'after = check("after")',
-            "model.eval()",
+            "model.eval()  # as it is used from here on",
             'save_file(model.state_dict(), HERE / "model.safetensors")',
         ]
 
@@ -158,6 +158,7 @@ class _Loop:
         sign = "-" if larger_is_better(stopping.monitor) else ""
         less = f" - {literal(stopping.min_delta)}" if stopping.min_delta else ""
         return [
+            "# Stop when it has not improved for too long; the best weights come back at the end.",
             f"now = {sign}{self._value(stopping.monitor)}",
             f"if now < best{less}:",
             "    best, waited, best_state = now, 0, copy.deepcopy(model.state_dict())",

@@ -60,17 +60,15 @@ def _numbers(subject: Subject) -> np.ndarray[tuple[int, ...], np.dtype[np.float6
 
 
 def _add_mixed(script: Script, subject: Subject, *, scaled: bool) -> None:
-    script.use("polars as pl")
     levels = [column.levels for column in subject.preparation.columns if not isinstance(column, Number)]
     script.add(ONE_HOT if all(levels) else NO_LEVELS)
     items = []
     for index, name in enumerate(subject.raw.names):
-        column = f"table[{literal(name)}]"
+        column = f"table[{literal(name)}].to_numpy()"
         if is_word(subject, index):
-            items.append(f"one_hot({column}.to_numpy())")
+            items.append(f"one_hot({column})")
         else:
-            numbers = f"{column}.cast(pl.Float64).to_numpy()"
-            items.append(f"prepare({numbers})" if scaled else numbers)
+            items.append(f"prepare({column})" if scaled else column)
     script.add(bracketed("x = np.column_stack([", items, "])") if len(items) < 2 else _stacked(items))
 
 

@@ -124,7 +124,8 @@ class Timetable:
             if stretch.end is not None and index + 1 < len(self._stretches):
                 following = self._stretches[index + 1].phase
                 begun = [] if is_idle(following) else self._made(following, indent + 4)
-                chain.append((f"{counter} == {stretch.end}", [*self._restored(), *begun]))
+                body = ["# On from the full rate, not from what rounding has left of it.", *self._restored(), *begun]
+                chain.append((f"{counter} == {stretch.end}", body))
             if not stretch.idle and (stretch.end is None or stretch.end > stretch.start + 1):
                 acting.append((stretch, self._stepped(stretch.phase, measured)))
         whole = bool(acting) and acting[-1][0].end is None and self._contiguous(interval)

@@ -70,7 +70,7 @@ class _Reader:
             missing = ["", *getattr(self._table, "null_values", ())]
             old = literal(missing if len(missing) > 1 else "")
             lines.append(f"table = table.select(pl.all().str.strip_chars().replace({old}, None))")
-        return [*lines, *self._kept(), *self._words(), *self._target()]
+        return [*lines, *self._kept(), *self._words(), *self._numbers(), *self._target()]
 
     def _read(self) -> list[str]:
         """Return the lines that read the files, and remember which rows belong to a file of its own."""
@@ -133,7 +133,7 @@ class _Reader:
             elif name in categorical and self._csv and (kind := _number_kind(levels)):
                 whole = ".cast(pl.Int64)" if kind == "Int64" else ""
                 lines.append(f"table = table.with_columns({column}.cast(pl.Float64){whole}.cast(pl.String))")
-            elif not self._csv:
+            elif not self._csv and (name in categorical or self._frames[0].schema[name] != pl.String):
                 whole = ".cast(pl.Int64)" if name in categorical and _number_kind(levels) == "Int64" else ""
                 lines.append(f"table = table.with_columns({column}{whole}.cast(pl.String))")
         return lines
@@ -155,13 +155,22 @@ class _Reader:
         line = f"_, y = np.unique({column}, return_inverse=True)"
         return [f"{line}  # the classes in order, as numbers" if len(line) < 64 else line]
 
+    def _numbers(self) -> list[str]:
+        """Return the line that makes float64 of all numbers that are not."""
+        own = pl.String if self._csv else pl.Float64
+        names = [
+            name
+            for index, name in enumerate(self._names)
+            if not is_word(self._subject, index) and (own == pl.String or self._frames[0].schema[name] != own)
+        ]
+        if not names:
+            return []
+        return [filled("table = table.with_columns(pl.col([", map(literal, names), "]).cast(pl.Float64))")]
+
     def matrix(self) -> list[str]:
         """Return the lines that make `x` of a table of numbers."""
-        head, tail = "features = table.select([", "]).cast(pl.Float64)"
-        return [
-            filled(head, map(literal, self._names), tail),
-            "x = np.column_stack([features[name] for name in features.columns])",
-        ]
+        names = filled("features = [", map(literal, self._names), "]")
+        return [names, "x = np.column_stack([table[name] for name in features])"]
 
 
 def _number_kind(levels: set[str]) -> str | None:

@@ -130,7 +130,7 @@ def add_weights(script: Script, subject: Subject) -> None:
         script.use("math")
     lines = ["with torch.no_grad():"]
     if usual:
-        lines += _usual(usual, whole=not written)
+        lines += _usual(rewritten=bool(written))
     for init, names in drawn.items():
         lines += _block(names, formulas[init])
     if not streamed:
@@ -178,26 +178,16 @@ def _add_helpers(script: Script, helpers: set[str], *, streamed: bool) -> None:
         script.add(ORTHOGONAL.format(stream=stream))
 
 
-def _usual(names: list[str], *, whole: bool) -> list[str]:
-    """Return the loop over the parameters of linear layers that start as PyTorch starts them."""
-    lines = [
-        "    # As torch.nn.Linear starts: uniform within 1 / sqrt(in_features), weight and bias.",
-    ]
-    if whole:
-        return [
-            *lines,
-            "    for name, layer in model.named_modules():",
-            "        if isinstance(layer, nn.Linear):",
-            "            for part, parameter in layer.named_parameters():",
-            '                drawn = uniform(parameter, stream(f"{name}.{part}")) * 2 - 1',
-            "                parameter.copy_(drawn * (1 / math.sqrt(layer.in_features)))",
-        ]
+def _usual(*, rewritten: bool) -> list[str]:
+    """Return the loop that starts all linear layers as PyTorch starts them."""
+    told = "; some are written over below" if rewritten else ""
     return [
-        *lines,
-        *_loop(names),
-        '        layer = model.get_submodule(name.rpartition(".")[0])',
-        "        drawn = uniform(parameter, stream(name)) * 2 - 1",
-        "        parameter.copy_(drawn * (1 / math.sqrt(layer.in_features)))",
+        f"    # As torch.nn.Linear starts: uniform within 1 / sqrt(in_features), weight and bias{told}.",
+        "    for name, layer in model.named_modules():",
+        "        if isinstance(layer, nn.Linear):",
+        "            for part, parameter in layer.named_parameters():",
+        '                drawn = uniform(parameter, stream(f"{name}.{part}")) * 2 - 1',
+        "                parameter.copy_(drawn * (1 / math.sqrt(layer.in_features)))",
     ]
 
 
