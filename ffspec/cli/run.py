@@ -51,7 +51,6 @@ def run(
     3 if training diverged, 4 if something could not be written.
     """
     import gc
-    import json
 
     from ffspec import document
     from ffspec.cli.progress import Reporter
@@ -67,10 +66,7 @@ def run(
             ended.append((one, _train(one, reporter, stability=stability and form == "text", **given)))
             if isinstance(ended[-1][1], InterruptedRunError):
                 break
-    if form == "json":
-        click.echo(json.dumps([_as_json(*item) for item in ended], indent=2))
-    else:
-        _tell(ended, quiet=quiet)
+    _tell(ended, quiet=quiet, form=form)
     return max(_code(found) for _, found in ended)
 
 
@@ -108,11 +104,16 @@ def _train(one: Document, reporter: Reporter | None, *, stability: bool, **given
     return result
 
 
-def _tell(ended: list[Ended], *, quiet: bool) -> None:
-    """Print what went wrong."""
+def _tell(ended: list[Ended], *, quiet: bool, form: str) -> None:
+    """Print everything as JSON, or what went wrong."""
+    import json
+
     from ffspec.cli.errors import said
     from ffspec.cli.progress import summary
 
+    if form == "json":
+        click.echo(json.dumps([_as_json(*item) for item in ended], indent=2))
+        return
     for one, found in ended:
         if isinstance(found, FfspecError):
             click.echo(said(found, one), err=True)

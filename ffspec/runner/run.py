@@ -168,43 +168,44 @@ def _run(  # noqa: PLR0913 - the parts of a run
     state: State | None = None,
 ) -> Result:
     """Train from the start or from a kept state, and write down what became of it."""
-    spec, rows = request.spec, list[Row]()
-    checkpoint = spec.training.checkpoint
-    keeper = Keeper(
-        directory=record.directory if record else None,
-        settings=None if isinstance(checkpoint, str) else checkpoint,
-        identity=record.identity(spec, plan, loaded) if record else {},
-    )
+    rows: list[Row] = []
+    keeper = _keeper(request.spec, plan, loaded, record)
     try:
-        with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
-            setup = set_up(spec, plan, loaded)
+        with threads(request.spec.training.threads), untouched(derive(request.spec.seed, "dropout")), unwarned():
+            setup = set_up(request.spec, plan, loaded)
             if request.nudged:
                 nudge(setup.network)
             with keeper.heeding_signals() if request.signals else nullcontext():
                 result = _train(setup, review, keeper, observer=observer, rows=rows, state=state)
-    except DivergedError as error:
-        cause = _cause(request, loaded, plan, record)
-        told = error if cause is None else DivergedError(f"{error}; first, {cause}")
+        if record is not None:
+            record.finish(result)
+    except FfspecError as error:
+        told = _with_cause(error, request, loaded, plan, record) if isinstance(error, DivergedError) else error
         if record is not None:
             record.fail(rows, told)
         raise told from None
-    except FfspecError as error:
-        if record is not None:
-            record.fail(rows, error)
-        raise
     finally:
         if record is not None:
             record.directory.close()
-    if record is not None:
-        record.finish(result)
     return result
 
 
-def _cause(request: Request, loaded: Loaded, plan: Plan, record: Record | None) -> str | None:
-    """Say where a training went wrong, from the last whole checkpoint on."""
+def _keeper(spec: Spec, plan: Plan, loaded: Loaded, record: Record | None) -> Keeper:
+    checkpoint = spec.training.checkpoint
+    settings = None if isinstance(checkpoint, str) else checkpoint
+    if record is None:
+        return Keeper(directory=None, settings=settings, identity={})
+    return Keeper(directory=record.directory, settings=settings, identity=record.identity(spec, plan, loaded))
+
+
+def _with_cause(
+    error: DivergedError, request: Request, loaded: Loaded, plan: Plan, record: Record | None
+) -> DivergedError:
+    """Say where a training went wrong, looked for from the last whole checkpoint on."""
     with threads(request.spec.training.threads), unwarned():
         state = None if record is None else newest(record.directory)[0]
-        return find_cause(set_up(request.spec, plan, loaded), state)
+        cause = find_cause(set_up(request.spec, plan, loaded), state)
+    return error if cause is None else DivergedError(f"{error}; first, {cause}")
 
 
 def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:
