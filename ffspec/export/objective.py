@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PERCEPTRON = '''\
 def criterion(output, target):
     """Rosenblatt's criterion: only rows on the wrong side count."""
-    return torch.relu(-target * output).mean()'''
+    return (-target * output).clamp(min=0).mean()'''
 WORDS = {"probability": "0 or 1", "sign": "-1 or +1"}
 
 
