@@ -24,7 +24,7 @@ from ffspec.spec.metrics import METRICS
 from ffspec.spec.optimizers import OPTIMIZERS
 from ffspec.spec.root import Spec
 from ffspec.spec.schedulers import SCHEDULERS
-from ffspec.spec.training import EarlyStopping, Training
+from ffspec.spec.training import Checkpoint, EarlyStopping, Training
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("docs/spec.md", "docs/tutorial.md", "docs/rules.md")
@@ -218,6 +218,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "schedulers": lambda: components(SCHEDULERS),
     "training": lambda: keys(Training),
     "early_stopping": lambda: keys(EarlyStopping),
+    "checkpoint": lambda: keys(Checkpoint),
     "metrics": metrics,
     "specs": specs,
     "codes": rules,
