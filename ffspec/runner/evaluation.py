@@ -6,6 +6,7 @@ Shapes: B batch, F features, C classes or target columns.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -104,6 +105,15 @@ def eval_mode(network: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def undropped_copy(network: nn.Module) -> nn.Module:
+    """Return a copy in train mode in which nothing is drawn at random: dropout and rrelu act as in eval mode."""
+    copy = deepcopy(network).train()
+    for module in copy.modules():
+        if isinstance(module, nn.Dropout | nn.AlphaDropout | nn.RReLU):
+            module.eval()
+    return copy
 
 
 def forward(network: nn.Module, x_BF: Tensor, judge: Judge) -> Tensor:

@@ -5,7 +5,6 @@ Shapes: B batch, F features, C classes or target columns.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +15,7 @@ from ffspec.builder.streams import untouched
 from ffspec.planner import walk
 from ffspec.rules.network import is_linear_model
 from ffspec.rules.probes import Trial, chance_of
-from ffspec.runner.evaluation import eval_mode
+from ffspec.runner.evaluation import eval_mode, undropped_copy
 from ffspec.spec.step import Call
 
 if TYPE_CHECKING:
@@ -53,10 +52,7 @@ def make_trial(setup: Setup, first_loss: float, steps: int) -> Trial:
     chance = chance_of(judge.spec, judge.classes)
     if not steps or batch.rows < 2:
         return Trial(loss=first_loss, chance=chance)
-    copy = deepcopy(network).train()
-    for module in copy.modules():
-        if isinstance(module, nn.Dropout | nn.AlphaDropout | nn.RReLU):
-            module.eval()
+    copy = undropped_copy(network)
     chosen = slice(None, None, max(1, batch.rows // ROWS))
     x_BF, target = batch.x[chosen][:ROWS], batch.target[chosen][:ROWS]
     with untouched():

@@ -5,7 +5,6 @@ Shapes: B batch, F features.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass, field
 from math import log
 from statistics import median
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from ffspec.builder.streams import untouched
 from ffspec.planner import walk
 from ffspec.rules.outcomes import Outcome
-from ffspec.runner.evaluation import eval_mode, forward
+from ffspec.runner.evaluation import eval_mode, forward, undropped_copy
 from ffspec.runner.probes import linears_of
 
 if TYPE_CHECKING:
@@ -128,10 +127,7 @@ def _both_modes(setup: Setup, x_BF: Tensor, target: Tensor) -> tuple[float | Non
     if not any(step.call.target == "nn.BatchNorm1d" for step in walk(setup.plan.steps)):
         return None, None
     size = len(x_BF) if isinstance(batch_size, str) else min(batch_size, len(x_BF))
-    copy = deepcopy(network).train()
-    for module in copy.modules():
-        if isinstance(module, nn.Dropout | nn.AlphaDropout | nn.RReLU):
-            module.eval()
+    copy = undropped_copy(network)
     whole = len(x_BF) // size * size if size > 1 else 0
     if not whole:
         return None, None
