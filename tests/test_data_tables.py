@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import ffspec
 from tests.dataloading import loaded, refused
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -352,3 +353,13 @@ def test_what_is_wrong_with_a_parquet_file_is_said(tmp_path: Path) -> None:
             "leave it out with 'drop: [d]'",
         )
     ]
+
+
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("*,^b$,y\n" + "".join(f"{row},{-row},{row % 2}\n" for row in range(20)))
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "dataset: {csv: {path: a.csv, target: y, drop: ['^b$']}}\nlayers: [linear]\nloss: cross_entropy\n"
+        "optimizer: adam\ntraining: {epochs: 1}\n"
+    )
+    assert ffspec.run(path).data.features == ("*",)

@@ -60,15 +60,20 @@ def read_table(table: Table, folder: Folder) -> Raw:
     require_columns(_asked(table), tuple(main.columns))
     features = _features(table, main.columns)
     used = [*features, *table.targets, *([table.split_column] if table.split_column else [])]
-    frames = {table.path: main.select(used)}
+    frames = {table.path: _chosen(main, used)}
     for name, file in table.files.items():
         other = read_file(table, file, folder, (*path, name))
         require_columns(((column, (*path, name)) for column in used), tuple(other.columns))
-        frames[f"{file}" if file not in frames else f"{file} ({name})"] = other.select(used)
+        frames[f"{file}" if file not in frames else f"{file} ({name})"] = _chosen(other, used)
     sheet = _sheet(table, frames)
     columns = [_feature(sheet, name) for name in features]
     x, levels = assemble(features, columns, path)
     return Raw(x=x, names=tuple(features), levels=levels, target=_target(sheet), fixed=_fixed(sheet))
+
+
+def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return some columns by their very names; `select` would take a name such as * for a pattern."""
+    return pl.DataFrame([frame.get_column(name) for name in names])
 
 
 def _asked(table: Table) -> Iterator[tuple[str, Path]]:
@@ -102,7 +107,7 @@ def _sheet(table: Table, frames: dict[str, pl.DataFrame]) -> Sheet:
         raise problem("FF033", message, ("dataset", table.name)) from None
     keep = ~pl.all_horizontal(pl.all().is_null())
     if table.missing_target == "drop":
-        keep = keep & pl.all_horizontal(pl.col(table.targets).is_not_null())
+        keep = keep & pl.all_horizontal(*(frame.get_column(name).is_not_null() for name in table.targets))
     mask = frame.select(keep.alias("keep")).get_column("keep").to_numpy()
     origins = tuple((name, part.height) for name, part in frames.items())
     if not mask.any():

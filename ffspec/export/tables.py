@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from ffspec.data.files import Folder, read_file
+from ffspec.diagnostics import Diagnostic, SpecError
 from ffspec.export.text import call, comment, filled, literal
 from ffspec.spec.tables import Csv, Table
 
@@ -58,6 +59,7 @@ class _Reader:
         self._names = subject.raw.names
         extra = [self._table.split_column] if self._table.split_column else []
         self._used = [*self._names, *self._table.targets, *extra]
+        self._refuse_patterns()
         folder = Folder(subject.spec.directory, open=True)  # the survey has read them, where that was allowed
         files = (table.path, *table.files.values())
         self._frames = [read_file(table, file, folder, ("dataset", table.name)) for file in files]
@@ -103,6 +105,18 @@ class _Reader:
         if (separator := getattr(self._table, "separator", ",")) != ",":
             arguments.append(f"separator={literal(separator)}")
         return call("pl.read_csv", [*arguments, "infer_schema=False"], head=head, tail=tail)
+
+    def _refuse_patterns(self) -> None:
+        """Refuse names that polars, in a script, would take for patterns.
+
+        Raises:
+            SpecError: FF018, with the name.
+        """
+        for name in self._used:
+            if name == "*" or (name.startswith("^") and name.endswith("$")):
+                message = f"polars takes a column's name {name!r} for a pattern, so a script cannot name the column"
+                hint = "give the column another name"
+                raise SpecError((Diagnostic(code="FF018", message=message, path=("dataset",), hint=hint),))
 
     def _kept(self) -> list[str]:
         """Return the lines that leave out blank rows, or rows without a target, where there are some."""

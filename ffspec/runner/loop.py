@@ -171,7 +171,11 @@ class Trainer:
             return loss
 
         if isinstance(self.optimizers[0], torch.optim.LBFGS):
-            cast("Optimizer", self.optimizers[0]).step(closure)  # type: ignore[arg-type]
+            try:
+                cast("Optimizer", self.optimizers[0]).step(closure)  # type: ignore[arg-type]
+            except ZeroDivisionError as error:  # PyTorch's line search, where the loss is as good as flat
+                message = f"the line search of lbfgs divided by zero in epoch {self.cursor.epoch}: the loss is flat"
+                raise DivergedError(message) from error
         else:
             closure()
             for optimizer in self.optimizers:

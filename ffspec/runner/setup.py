@@ -139,7 +139,8 @@ def _judge(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Judg
 def _batch(x: Any, y: Any, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:
     target = torch.from_numpy(y)
     return Batch(
-        x=torch.from_numpy(x).to(device=device, dtype=dtype),
+        # A copy of its own: a view that begins between two cache lines may be rounded otherwise.
+        x=torch.from_numpy(x).to(device=device, dtype=dtype, copy=True),
         y=target.to(device),
         target=encode(target, judge.spec.target, judge.classes, dtype).to(device),
     )
