@@ -43,8 +43,10 @@ def test_nothing_is_said_of_a_healthy_network(layers: str) -> None:
 
 def test_unscaled_inputs_show_in_the_first_loss() -> None:
     text = (DIGITS + HEALTHY[0]).replace("digits: {}, prepare: standardize", "wine: {}")
-    (found,) = [item for item in probed(text) if item.code == "FF301"]
-    assert found.message.startswith("the loss before training should be about 1.1, found ")
+    assert codes(text) == {"FF201"}  # the cause is told, not the consequence too
+    wild = "layers: [{linear: {out_features: 64, init: {normal: {std: 3.0}}}}, relu, linear]\n"
+    (found,) = probed(DIGITS + wild)
+    assert found.message.startswith("the loss before training should be about 2.3, found ")
 
 
 def test_a_dead_layer_gets_no_gradient() -> None:

@@ -12,7 +12,7 @@ import torch
 from ffspec import rundir
 from ffspec.builder.streams import untouched
 from ffspec.data import load_spec
-from ffspec.diagnostics import DivergedError, FfspecError, SpecError
+from ffspec.diagnostics import DivergedError, FfspecError, Severity, SpecError
 from ffspec.planner import plan as make_plan
 from ffspec.rules import inspect
 from ffspec.rules.network import is_linear_model
@@ -235,14 +235,15 @@ def inspect_network(request: Request, review: Review) -> None:
     loaded, plan = prepare(request, review)
     with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
         setup = set_up(spec, plan, loaded)
-        review.take(_probe(setup, check(setup.network, setup.splits, setup.judge), STEPS))
+        review.take(_probe(setup, review, check(setup.network, setup.splits, setup.judge), STEPS))
 
 
-def _probe(setup: Setup, before: dict[str, Measures], steps: int) -> Iterator[Diagnostic]:
-    """Yield what a trial of the untrained network shows."""
+def _probe(setup: Setup, review: Review, before: dict[str, Measures], steps: int) -> Iterator[Diagnostic]:
+    """Yield what a trial of the untrained network shows; inputs known to be unscaled explain its first loss."""
     trial = make_trial(setup, before["train"]["loss"], steps)
+    unscaled = any(item.code == "FF201" and item.severity is Severity.WARNING for item in review.told)
     for rule in PROBES:
-        yield from rule.judge(trial)
+        yield from (item for item in rule.judge(trial) if not (unscaled and item.code == "FF301"))
 
 
 def _train(  # noqa: PLR0913 - the parts of a training
@@ -250,7 +251,7 @@ def _train(  # noqa: PLR0913 - the parts of a training
 ) -> Result:
     spec, network, judge = setup.spec, setup.network, setup.judge
     before = check(network, setup.splits, judge)
-    found = review.take(_probe(setup, before, affordable(setup.plan)))
+    found = review.take(_probe(setup, review, before, affordable(setup.plan)))
     review.stop(found)
     observer.on_findings(found, review)
     directory = None if keeper.directory is None else keeper.directory.path
