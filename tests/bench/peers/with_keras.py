@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found, import-untyped"
 """Keras, on PyTorch, in the comparison: the callback `BackupAndRestore`."""
 
 from __future__ import annotations

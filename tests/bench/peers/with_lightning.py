@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found, import-untyped"
 # mypy: allow-subclassing-any
 """Lightning in the comparison: `ModelCheckpoint`, and `fit(ckpt_path=...)`."""
 

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found, import-untyped"
 """Skorch in the comparison: the callbacks `Checkpoint` and `LoadInitState`."""
 
 from __future__ import annotations
