@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ KEPT = 2
 """Checkpoints that are kept: the newest, and the one before it in case the newest is damaged later."""
 
 TRIES = 1000
+HASTE = 50
+"""Hundredths of a second to wait for the name of a lock's holder."""
 _DIRECT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -213,7 +216,7 @@ def _lock(path: Path) -> int | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
+            holder = _holder(descriptor)
             os.close(descriptor)
             if error.errno not in {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}:
                 raise
@@ -221,6 +224,16 @@ def _lock(path: Path) -> int | None:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
     return descriptor
+
+
+def _holder(descriptor: int) -> str:
+    """Return who holds a lock; whoever has just taken it may not have written that down yet."""
+    for _ in range(HASTE):
+        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
+        if holder:
+            return holder
+        time.sleep(0.01)
+    return "another process"
 
 
 def _regular(path: Path) -> bytes:

@@ -57,7 +57,11 @@ class Record:
         self.go_on(spec, plan, loaded)
 
     def go_on(self, spec: Spec, plan: Plan, loaded: Loaded) -> None:
-        """Write what is known before training goes on; the spec as written stays."""
+        """Write what is known before training goes on; the spec as written stays.
+
+        The manifest lets go of a file before it is written anew: killed in between, a run is not taken for damaged.
+        """
+        self.directory.seal((rundir.SPEC,))
         self.directory.write(rundir.RESOLVED, self._resolved(spec, plan))
         self.directory.write_json(rundir.ENVIRONMENT, {**environment(spec), "data": fingerprint(loaded)})
         self.directory.write(rundir.PREPARE, loaded.preparation.to_json())
