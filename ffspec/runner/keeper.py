@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import InterruptedRunError, StorageError
+from ffspec.rundir import is_whole
 from ffspec.runner.checkpoints import encode, state_of_trainer
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ class Keeper:
     steps: int = 0
     signal: int = 0
     """The signal that asks the run to stop after this step; 0: none."""
-    newest: Path | None = None
     _saved_at: float = field(default_factory=time.monotonic)
 
     def after_step(self, trainer: Trainer) -> None:
@@ -73,11 +73,19 @@ class Keeper:
             return
         content = encode(state_of_trainer(trainer, self.steps), self.identity)
         try:
-            self.newest = self.directory.keep(self.steps, content)
+            self.directory.keep(self.steps, content)
         except StorageError as error:
-            kept = f"the last good checkpoint is {self.newest}" if self.newest else "there is no earlier checkpoint"
+            whole = next((path for path in self.directory.checkpoints() if self._is_whole(path)), None)
+            kept = f"the last good checkpoint is {whole}" if whole else "there is no earlier checkpoint"
             raise StorageError(f"{error}; {kept}") from error
         self._saved_at = time.monotonic()
+
+    @staticmethod
+    def _is_whole(path: Path) -> bool:
+        try:
+            return is_whole(path, path.read_bytes())
+        except OSError:
+            return False
 
     @contextmanager
     def heeding_signals(self) -> Iterator[None]:
