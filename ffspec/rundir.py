@@ -131,6 +131,14 @@ class RunDirectory:
         """Return the checkpoints there are, whole or damaged, the newest first."""
         return sorted((self.path / CHECKPOINTS).glob("[0-9]*-*.safetensors"), reverse=True)
 
+    def whole(self, checkpoint: Path) -> bytes | None:
+        """Return what a checkpoint holds; None if it cannot be read, or is not what was written under its name."""
+        try:
+            content = self.read(f"{CHECKPOINTS}/{checkpoint.name}")
+        except StorageError:
+            return None
+        return content if is_whole(checkpoint, content) else None
+
     def damaged(self) -> list[str]:
         """Return the files that are not what the manifest says, or cannot be judged; none if all is well."""
         try:

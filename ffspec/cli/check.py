@@ -71,9 +71,7 @@ def _exit_code(opened: Document, found: Sequence[Diagnostic]) -> int:
 
 
 def _print(path: str, opened: Document, found: Sequence[Diagnostic], *, verbose: bool) -> None:
-    from ffspec.diagnostics import Severity
-
-    shown = [item for item in found if verbose or item.severity is not Severity.INFO]
+    shown = options.shown(found, verbose=verbose)
     if shown:
         click.echo(opened.render(shown, colour=options.wants_colour()), err=True)
     else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from ffspec.codes import Code
+    from ffspec.diagnostics import Diagnostic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +64,13 @@ def formats(*names: str) -> Callable[[F], F]:
     return click.option(
         "--format", "form", type=click.Choice(names), default=names[0], show_default=True, help="What to print."
     )
+
+
+def shown(found: Sequence[Diagnostic], *, verbose: bool) -> list[Diagnostic]:
+    """Return what is printed for people: information only on request."""
+    from ffspec.diagnostics import Severity
+
+    return [item for item in found if verbose or item.severity is not Severity.INFO]
 
 
 def wants_colour() -> bool:

@@ -9,7 +9,6 @@ import click
 
 from ffspec.cli import options
 from ffspec.cli.table import count, figure, table
-from ffspec.diagnostics import Severity
 from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Reporter:
 
     def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
         """Show warnings, and on request information, beside the output."""
-        shown = [item for item in found if self._verbose or item.severity is not Severity.INFO]
+        shown = options.shown(found, verbose=self._verbose)
         if shown:
             click.echo(review.render(shown, colour=options.wants_colour()), err=True)
 

@@ -5,6 +5,7 @@ Data rules read the loaded rows; what probes and run rules judge is measured by 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft
@@ -83,6 +84,7 @@ def data_rules() -> tuple[DataRule, ...]:
     return DATA
 
 
+@cache
 def codes() -> tuple[Code, ...]:
     """Return every code ffspec can report, in order."""
     from ffspec import codes as of_reading

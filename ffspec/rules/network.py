@@ -116,7 +116,7 @@ def layer_at(parts: Mapping[str, Any], path: Path) -> Any:
     for key in path:
         if isinstance(key, int):
             found = found[key]
-        elif not (isinstance(found, object) and getattr(found, "name", None) == key):
+        elif getattr(found, "name", None) != key:  # a component's name is in the path, but no step of its own
             found = found[key] if isinstance(found, dict) else getattr(found, key)
     return found
 

@@ -7,6 +7,7 @@ weights, the history, the place in the epoch, and both random streams that train
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ import torch
 
 from ffspec.builder.optimizer import load_state, state_of
 from ffspec.diagnostics import DivergedError, StorageError
-from ffspec.rundir import CHECKPOINTS, is_whole
 from ffspec.runner.packing import pack, unpack
 
 if TYPE_CHECKING:
@@ -122,12 +122,10 @@ def newest(directory: RunDirectory) -> tuple[State | None, dict[str, Any], list[
     """Return the newest state that is whole, what it belongs to, and the names of damaged ones passed over."""
     damaged: list[str] = []
     for path in directory.checkpoints():
-        try:
-            content = directory.read(f"{CHECKPOINTS}/{path.name}")
-            if is_whole(path, content):
+        content = directory.whole(path)
+        if content is not None:
+            with suppress(ValueError):
                 return (*decode(content), damaged)
-        except (StorageError, ValueError):
-            pass
         damaged.append(path.name)
     return None, {}, damaged
 

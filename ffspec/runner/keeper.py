@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import InterruptedRunError, StorageError
-from ffspec.rundir import is_whole
 from ffspec.runner.checkpoints import encode, state_of_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import FrameType
 
     from ffspec.rundir import RunDirectory
@@ -75,17 +73,12 @@ class Keeper:
         try:
             self.directory.keep(self.steps, content)
         except StorageError as error:
-            whole = next((path for path in self.directory.checkpoints() if self._is_whole(path)), None)
+            whole = next(
+                (path for path in self.directory.checkpoints() if self.directory.whole(path) is not None), None
+            )
             kept = f"the last good checkpoint is {whole}" if whole else "there is no earlier checkpoint"
             raise StorageError(f"{error}; {kept}") from error
         self._saved_at = time.monotonic()
-
-    @staticmethod
-    def _is_whole(path: Path) -> bool:
-        try:
-            return is_whole(path, path.read_bytes())
-        except OSError:
-            return False
 
     @contextmanager
     def heeding_signals(self) -> Iterator[None]:

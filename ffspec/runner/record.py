@@ -7,6 +7,7 @@ import os
 import platform
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -43,59 +44,49 @@ UNSEALED = (rundir.LOCK, rundir.MANIFEST, rundir.CHECKPOINTS)
 class Record:
     """Writes the files of one run directory; they appear whole, in the order of the run."""
 
-    def __init__(self, directory: RunDirectory) -> None:
+    def __init__(self, directory: RunDirectory, spec: Spec, plan: Plan, loaded: Loaded) -> None:
         self.directory = directory
+        self._spec = spec
+        self._plan = plan
+        self._loaded = loaded
 
     @property
     def path(self) -> Path:
         """The directory."""
         return self.directory.path
 
-    def begin(self, text: str, spec: Spec, plan: Plan, loaded: Loaded) -> None:
+    def begin(self, text: str) -> None:
         """Write what is known before training: the spec, as written and resolved, the environment, the preparation."""
         self.directory.write(rundir.SPEC, text)
-        self.go_on(spec, plan, loaded)
+        self.go_on()
 
-    def go_on(self, spec: Spec, plan: Plan, loaded: Loaded) -> None:
+    def go_on(self) -> None:
         """Write what is known before training goes on; the spec as written stays.
 
         The manifest lets go of a file before it is written anew: killed in between, a run is not taken for damaged.
         """
         self.directory.seal((rundir.SPEC,))
-        self.directory.write(rundir.RESOLVED, self._resolved(spec, plan))
-        self.directory.write_json(rundir.ENVIRONMENT, {**environment(spec), "data": fingerprint(loaded)})
-        self.directory.write(rundir.PREPARE, loaded.preparation.to_json())
+        self.directory.write(rundir.RESOLVED, self._resolved)
+        self.directory.write_json(rundir.ENVIRONMENT, {**environment(self._spec), "data": self._data})
+        self.directory.write(rundir.PREPARE, self._loaded.preparation.to_json())
         self.directory.write_json(rundir.STATUS, {"status": "running"})
         self.directory.seal((rundir.SPEC, rundir.RESOLVED, rundir.ENVIRONMENT, rundir.PREPARE))
 
-    def identity(self, spec: Spec, plan: Plan, loaded: Loaded) -> dict[str, Any]:
-        """Return what a checkpoint belongs to: how long the training is may change, and when it is kept."""
-        lines = self._resolved(spec, plan).splitlines()
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint belongs to: how long the training is may change, and when it is kept."""
+        lines = self._resolved.splitlines()
         kept = [line for line in lines if not line.lstrip().startswith(("epochs:", "checkpoint:"))]
-        made = environment(spec)
-        return {"spec": kept, **{name: made[name] for name in WEIGHTY}, "data": fingerprint(loaded)}
+        made = environment(self._spec)
+        return {"spec": kept, **{name: made[name] for name in WEIGHTY}, "data": self._data}
 
-    def check_files(self, *, force: bool) -> None:
-        """Compare the files with the manifest.
-
-        Raises:
-            StorageError: One is damaged, or was changed.
-        """
-        damaged = self.directory.damaged()
-        if damaged and not force:
-            names = ", ".join(damaged)
-            raise StorageError(
-                f"{self.path}: {names} was damaged or changed since the run; --force goes on all the same"
-            )
-
-    def check_identity(self, spec: Spec, plan: Plan, loaded: Loaded, saved: dict[str, Any], *, force: bool) -> None:
+    def check_identity(self, saved: dict[str, Any], *, force: bool) -> None:
         """Compare what a checkpoint belongs to with what is there now.
 
         Raises:
             StorageError: They differ; the message says in what.
         """
-        now = self.identity(spec, plan, loaded)
-        changes = differences(saved, now) if saved else []
+        changes = differences(saved, self.identity) if saved else []
         if changes and not force:
             listed = "".join(f"\n  {line}" for line in changes)
             raise StorageError(f"{self.path} cannot go on to the same bits; --force goes on all the same:{listed}")
@@ -119,11 +110,30 @@ class Record:
             self.directory.write_lines(rundir.HISTORY, rows)
             self.directory.write_json(rundir.STATUS, status)
 
-    def _resolved(self, spec: Spec, plan: Plan) -> str:
-        ignored = (
-            f"# ffspec: ignore[{', '.join(sorted(spec.allowed))}] let through in this run\n" if spec.allowed else ""
-        )
-        return ignored + dump(resolve(spec, plan, self.path), full=True)
+    @cached_property
+    def _resolved(self) -> str:
+        spec = self._spec
+        allowed = ", ".join(sorted(spec.allowed))
+        ignored = f"# ffspec: ignore[{allowed}] let through in this run\n" if allowed else ""
+        return ignored + dump(resolve(spec, self._plan, self.path), full=True)
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        # Once: of a large table, a digest takes as long as some epochs.
+        return fingerprint(self._loaded)
+
+
+def check_files(directory: RunDirectory, *, force: bool) -> None:
+    """Compare the files of a run with its manifest.
+
+    Raises:
+        StorageError: One is damaged, or was changed.
+    """
+    damaged = directory.damaged()
+    if damaged and not force:
+        names = ", ".join(damaged)
+        message = f"{names} was damaged or changed since the run; --force goes on all the same"
+        raise StorageError(f"{directory.path}: {message}")
 
 
 def environment(spec: Spec) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ffspec.runner.expectations import expectations
 from ffspec.runner.keeper import Keeper
 from ffspec.runner.loop import Row
 from ffspec.runner.probes import STEPS, affordable, make_trial
-from ffspec.runner.record import Record
+from ffspec.runner.record import Record, check_files
 from ffspec.runner.result import Result
 from ffspec.runner.setup import set_up, trainer_of
 from ffspec.runner.stability import nudge
@@ -124,8 +124,8 @@ def execute(request: Request, review: Review, observer: Observer | None = None) 
     observer.on_findings(review.told, review)
     if request.out is None:
         return _run(request, review, observer, loaded=loaded, plan=plan)
-    record = Record(rundir.create(request.out, request.name))
-    record.begin(request.text, request.spec, plan, loaded)
+    record = Record(rundir.create(request.out, request.name), request.spec, plan, loaded)
+    record.begin(request.text)
     return _run(request, review, observer, loaded=loaded, plan=plan, record=record)
 
 
@@ -145,15 +145,15 @@ def go_on(
         SpecError, DivergedError, StorageError: As for `execute`; StorageError too if something has changed.
     """
     observer = observer or Silent()
-    record = Record(directory)
-    record.check_files(force=force)
+    check_files(directory, force=force)
     loaded, plan = prepare(request, review)
     observer.on_findings(review.told, review)
     state, identity, damaged = newest(directory)
     for name in damaged:
         observer.on_damage(name)
-    record.check_identity(request.spec, plan, loaded, identity, force=force)
-    record.go_on(request.spec, plan, loaded)
+    record = Record(directory, request.spec, plan, loaded)
+    record.check_identity(identity, force=force)
+    record.go_on()
     return _run(request, review, observer, loaded=loaded, plan=plan, record=record, state=state)
 
 
@@ -169,7 +169,7 @@ def _run(  # noqa: PLR0913 - the parts of a run
 ) -> Result:
     """Train from the start or from a kept state, and write down what became of it."""
     rows: list[Row] = []
-    keeper = _keeper(request.spec, plan, loaded, record)
+    keeper = _keeper(request.spec, record)
     try:
         with threads(request.spec.training.threads), untouched(derive(request.spec.seed, "dropout")), unwarned():
             setup = set_up(request.spec, plan, loaded)
@@ -190,12 +190,12 @@ def _run(  # noqa: PLR0913 - the parts of a run
     return result
 
 
-def _keeper(spec: Spec, plan: Plan, loaded: Loaded, record: Record | None) -> Keeper:
+def _keeper(spec: Spec, record: Record | None) -> Keeper:
     checkpoint = spec.training.checkpoint
     settings = None if isinstance(checkpoint, str) else checkpoint
     if record is None:
         return Keeper(directory=None, settings=settings, identity={})
-    return Keeper(directory=record.directory, settings=settings, identity=record.identity(spec, plan, loaded))
+    return Keeper(directory=record.directory, settings=settings, identity=record.identity)
 
 
 def _with_cause(
