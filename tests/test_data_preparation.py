@@ -163,3 +163,10 @@ def test_later_rows_are_prepared_as_the_test_split_was() -> None:
     frame = pl.read_csv(specs / "penguins.csv").tail(44)
     again = Preparation.from_json(data.preparation.to_json()).apply(frame)
     assert again.tobytes() == data.splits["test"].x.tobytes()
+
+
+def test_levels_tell_numbers_from_parts_of_categories() -> None:
+    table = {"height": [1.0, 2.0], "colour": ["red", "blue"]}
+    made = loaded({"arrays": {}, "split": "none"}, arrays=(table, [0, 1]))
+    assert made.features == ("height", "colour=blue", "colour=red", "colour=(unknown)")
+    assert made.facts.levels == (0, 1, 1, 1)

@@ -26,7 +26,8 @@ def faults(value: Any) -> list[tuple[str, str, str]]:
 
 
 def facts(features: int | None, target: TargetKind | None, outputs: int | None, **rows: int | None) -> Facts:
-    return Facts(features=features, target=target, outputs=outputs, rows=rows)
+    levels = None if features is None else (0,) * features
+    return Facts(features=features, target=target, outputs=outputs, rows=rows, levels=levels)
 
 
 GOOD: list[tuple[Any, Facts]] = [

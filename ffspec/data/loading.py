@@ -129,6 +129,7 @@ def _facts(target: Target, preparation: Preparation, splits: Mapping[str, Split]
         target=target.kind,
         outputs=target.y.shape[1] if target.classes is None else len(target.classes),
         rows={name: len(split) for name, split in splits.items()},
+        levels=preparation.levels,
     )
 
 

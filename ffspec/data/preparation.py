@@ -41,6 +41,12 @@ class Preparation:
         parts = ((item.name,) if isinstance(item, Number) else item.features for item in self.columns)
         return tuple(name for part in parts for name in part)
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """What each feature is; see `Facts.levels`."""
+        parts = ((0,) if isinstance(item, Number) else (1,) * len(item.features) for item in self.columns)
+        return tuple(level for part in parts for level in part)
+
     def apply(self, rows: Any, *, path: Path = ()) -> Floats:
         """Prepare new rows: an array of shape (N, P), a list of rows or of mappings, a mapping to columns, or a frame.
 

@@ -198,7 +198,14 @@ class Dataset(Node):
         """
         known = self.source.known()
         target, outputs = known.settled(wants)
-        return Facts(features=known.features, target=target, outputs=outputs, rows=self._rows(known.rows))
+        return Facts(
+            features=known.features,
+            target=target,
+            outputs=outputs,
+            rows=self._rows(known.rows),
+            # What is known unread has no categories: those are in tables.
+            levels=None if known.features is None else (0,) * known.features,
+        )
 
     def _rows(self, total: int | None) -> dict[str, int | None]:
         sizes = self.source.sizes()

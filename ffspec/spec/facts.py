@@ -26,3 +26,5 @@ class Facts:
     """The number of classes, or of target columns."""
     rows: dict[str, int | None] = field(default_factory=dict)
     """Rows of every split, in the order train, validation, test; a split that does not exist is absent."""
+    levels: tuple[int, ...] | None = None
+    """What each feature is: 0 a number, 1 a part of a category that is 0 or 1, n a code among n levels."""
