@@ -55,6 +55,21 @@ def dump(spec: Spec, path: str | Path | None = None) -> str:
     return text
 
 
+def dump_resolved(source: Source) -> str:
+    """Return a spec as YAML with its recipe, every default, and every width the spec alone tells written out.
+
+    It is itself a spec, for a file in the working directory, and runs to the same bits.
+
+    Raises:
+        SpecError: The spec is not valid.
+    """
+    from ffspec.resolver import resolve
+    from ffspec.writer import dump as to_text
+
+    spec = _spec(source)
+    return to_text(resolve(spec, planner.plan(spec), Path()), full=True)
+
+
 def check(  # noqa: PLR0913 - each is one thing a caller may want to set
     source: Source,
     *,

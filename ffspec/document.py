@@ -18,6 +18,7 @@ from ffspec.overrides import Override, apply
 from ffspec.source import Extent, Source
 from ffspec.spec import grammar
 from ffspec.spec.base import Component, Node
+from ffspec.spec.expansion import expand
 from ffspec.spec.faults import MAX_FAULTS, faults
 from ffspec.spec.root import Spec
 
@@ -48,7 +49,7 @@ class Document:
         """
         if diagnostic.span is not None or diagnostic.origin is not None:
             return diagnostic
-        path = diagnostic.path
+        path = self._written(diagnostic.path)
         _, rest = grammar.find(path, self.source.value)
         for override in reversed(self.overrides):
             under = override.path == path[: len(override.path)]
@@ -62,10 +63,18 @@ class Document:
         span = self.source.span(_extent(self.source, path, diagnostic))
         return replace(diagnostic, span=span, patch=self._patch(diagnostic.edit))
 
+    def _written(self, path: Path) -> Path:
+        """Return the path of what says it: the recipe, for a key it has filled."""
+        value = self.source.value
+        from_recipe = isinstance(value, Mapping) and "recipe" in value and bool(path) and path[0] not in value
+        return ("recipe",) if from_recipe else path
+
     def _patch(self, edit: Edit | None) -> Patch | None:
         """Return an edit as one of the file, unless an override says what it would change."""
-        if edit is None or any(
-            _shared(item.path, edit.path) == min(len(item.path), len(edit.path)) for item in self.overrides
+        if (
+            edit is None
+            or self._written(edit.path) != edit.path
+            or any(_shared(item.path, edit.path) == min(len(item.path), len(edit.path)) for item in self.overrides)
         ):
             return None
         from ffspec.patches import patch
@@ -110,7 +119,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def _validate(source: Source, texts: Sequence[str], directory: pathlib.Path) -> Document:
     if not isinstance(source.value, dict):
         return Document(source, None, {}, source.diagnostics, directory)
-    value, overrides, misplaced = apply(source.value, texts)
+    value, overrides, misplaced = _filled(source.value, texts)
     found: tuple[Diagnostic, ...] = ()
     spec = None
     try:
@@ -129,6 +138,18 @@ def _validate(source: Source, texts: Sequence[str], directory: pathlib.Path) -> 
     elif len(found) < MAX_FAULTS:
         parts = _parts(cast("dict[str, Any]", value), spoiled)
     return Document(source, None if diagnostics else spec, parts, diagnostics, directory, overrides)
+
+
+def _filled(value: Any, texts: Sequence[str]) -> tuple[Any, tuple[Override, ...], tuple[Diagnostic, ...]]:
+    """Apply overrides and expand the recipe: what it depends on is set before, and what it says may be overridden."""
+    first = [text for text in texts if text.partition("=")[0].partition(".")[0].strip() in EXPANDING]
+    value, before, strange = apply(value, first)
+    value, after, others = apply(expand(value), [text for text in texts if text not in first])
+    return value, (*before, *after), (*strange, *others)
+
+
+EXPANDING = frozenset({"recipe", "dataset", "loss"})
+"""The keys a recipe looks at."""
 
 
 def _unread(source: Source, path: Path) -> bool:

@@ -49,6 +49,10 @@ def schema() -> Schema:
     checks["patternProperties"] = {r"^(train|validation|test)\.[a-z0-9_]+$": bound}
     prepare = definitions["Prepare"]
     definitions["Prepare"] = _or_mapping([prepare["properties"]["scale"]], prepare)
+    # What a recipe fills need not be there.
+    root["if"] = {"required": ["recipe"], "properties": {"recipe": {"type": "string"}}}
+    root["else"] = {"required": root["required"]}
+    root["required"] = ["dataset"]
     return {"$schema": DRAFT, **root, "definitions": dict(sorted(definitions.items()))}
 
 

@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 @options.SPEC
 @options.SET
 @options.ALLOW
+@click.option("--resolved", is_flag=True, help="Print the spec with its recipe, every default and width written out.")
 @options.formats("text", "json")
-def show(specs: tuple[str, ...], overrides: tuple[str, ...], allow: tuple[str, ...], form: str) -> int:
+def show(
+    specs: tuple[str, ...], overrides: tuple[str, ...], allow: tuple[str, ...], form: str, *, resolved: bool
+) -> int:
     """Show each layer with its shapes, parameters and FLOPs, and the loss, the optimizer and the data."""
     import json
 
     from ffspec import api, document
 
     shown = [(path, api.sound(document.load(path, overrides), allow)) for path in specs]
-    if form == "json":
+    if resolved:
+        click.echo("---\n".join(api.dump_resolved(spec) for _, spec in shown), nl=False)
+    elif form == "json":
         click.echo(json.dumps([_as_json(path, spec, api.plan(spec)) for path, spec in shown], indent=2))
     else:
         click.echo("\n\n".join(_as_text(spec.name or path, spec, api.plan(spec)) for path, spec in shown))

@@ -75,8 +75,7 @@ class StrangeTraining(StaticRule):
         reason="drop_last leaves out a batch that is not full; where the rows do not fill a single one, that is all of "
         "them. With a momentum of 1 or more the speed never decays. Where lr times weight_decay reaches 1, each step "
         "turns the weights' sign; a weight_decay of 1 or more leaves little of them. A batch cannot have more rows "
-        "than "
-        "there are. With epochs: 0 nothing is trained.",
+        "than there are: one of thousands was meant for other data. With epochs: 0 nothing is trained.",
         wrong="training: {batch_size: 500, drop_last: true}\n",
         right="training: {batch_size: all}\n",
         source="torch.optim.SGD; Loshchilov and Hutter 2017 (arXiv 1711.05101)",
@@ -122,8 +121,12 @@ class StrangeTraining(StaticRule):
             yield self.report(message, ("training", "epochs"), severity=Severity.WARNING)
 
 
+ORDINARY = 256
+"""A batch up to this size is a habit: of fewer rows it takes all, and nothing is lost."""
+
+
 def _exceeds(size: int | str, rows: int) -> bool:
-    return isinstance(size, int) and size > rows
+    return isinstance(size, int) and size > max(rows, ORDINARY)
 
 
 @final

@@ -1,14 +1,16 @@
 """The whole of a spec file."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from ffspec.spec.base import Node, Several
 from ffspec.spec.dataset import Dataset
+from ffspec.spec.expansion import expand, refuse_undecided
 from ffspec.spec.kinds import AnyLayer, AnyLoss, AnyOptimizer, AnyScheduler
 from ffspec.spec.metrics import MetricName
+from ffspec.spec.recipes import RecipeName
 from ffspec.spec.training import Checks, Training
 
 
@@ -23,6 +25,9 @@ class Spec(Node):
         description="Names the run's folder; the file's own name if left out.",
     )
     description: str | None = Field(None, max_length=10_000, description="What the spec is for.")
+    recipe: RecipeName | None = Field(
+        None, description="Fills the keys that are left out, those marked required among them, but for the dataset."
+    )
     seed: int = Field(0, ge=0, le=2**53, description="The root of every random stream.")
     dataset: Dataset = Field(description="Where the rows come from, how they are split and prepared.")
     layers: Several[AnyLayer] = Field(min_length=1, max_length=1000, description="The network, first layer first.")
@@ -37,6 +42,17 @@ class Spec(Node):
 
     _directory: Path = PrivateAttr(default_factory=Path)
     _allowed: frozenset[str] = PrivateAttr(default_factory=frozenset)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        return expand(value)
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _refuse_undecided(cls, name: Any) -> Any:
+        refuse_undecided(name)
+        return name
 
     @property
     def directory(self) -> Path:
