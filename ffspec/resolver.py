@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ffspec.planner import walk
 from ffspec.spec.layers import Linear, Repeat, Residual
 from ffspec.spec.schedulers import Warmup
+from ffspec.spec.step import LINEARS
 from ffspec.spec.tables import Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def resolve(spec: Spec, plan: Plan, directory: pathlib.Path) -> Spec:
     """
     widths: dict[Path, set[tuple[int | None, int | None]]] = {}
     for step in walk(plan.steps):
-        if step.call.target == "nn.Linear":
+        if step.call.target in LINEARS:
             widths.setdefault(step.path, set()).add((step.input[-1], step.output[-1]))
     changes: dict[str, Any] = {
         "dataset": _moved(spec.dataset, spec.directory, directory),

@@ -13,6 +13,7 @@ import ffspec
 from ffspec.builder.loss import build_loss
 from ffspec.builder.modules import Heaviside, PerceptronLoss, Residual
 from ffspec.builder.optimizer import build_optimizers
+from ffspec.builder.scaling import NTKLinear, Scale
 from ffspec.schema import FAMILIES
 from ffspec.spec.base import Component, Family
 from ffspec.spec.inits import VECTOR_INITS
@@ -63,6 +64,8 @@ LAYERS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (
     ("layer_norm: {eps: 0.001, bias: false}", (nn.LayerNorm(4, 0.001, bias=False),)),
     ("layer_norm: {elementwise_affine: false}", (nn.LayerNorm(4, elementwise_affine=False),)),
     ("rms_norm: {eps: 0.001, elementwise_affine: false}", (nn.RMSNorm(4, 0.001, elementwise_affine=False),)),
+    ("linear: {out_features: 6, parametrization: ntk}", (NTKLinear(4, 6),)),
+    ("scale", (Scale(4),)),
     ("flatten", (nn.Flatten(),)),
     ("repeat: {times: 2, layers: [{linear: 4}, tanh]}", (nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh())),
     ("residual: [{linear: 4}, tanh]", (Residual(nn.Linear(4, 4), nn.Tanh()),)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch.optim import lr_scheduler
 
 import ffspec
 from ffspec.builder import normal
+from ffspec.builder.network import OWN
 from ffspec.builder.optimizer import FUSED as BUILT_FUSED
 from ffspec.builder.scheduler import _has_momentum
 from ffspec.export import weights
@@ -26,7 +28,7 @@ from ffspec.spec.generators import Spirals, Xor
 from ffspec.spec.optimizers import OPTIMIZERS
 from tests.test_components import ROWS
 
-PLACES = {"nn": nn, "optim": torch.optim, "lr_scheduler": lr_scheduler}
+PLACES = {"nn": nn, "ffspec": SimpleNamespace(**OWN), "optim": torch.optim, "lr_scheduler": lr_scheduler}
 
 
 @pytest.mark.parametrize("target", DEFAULTS)

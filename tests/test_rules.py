@@ -127,10 +127,10 @@ def test_every_layer_has_a_role() -> None:
     """A layer that no rule knows would pass for anything; that must be a decision."""
     roles = (
         network.LEARNING | network.ACTIVATIONS | network.NORMALISERS | network.NORMS | network.DROPOUTS
-        | network.SILENT | network.BLOCKS
+        | network.SILENT | network.BLOCKS | network.SCALES
     )  # fmt: skip
     given: dict[type[Layer], dict[str, int]] = {Linear: {"out_features": 4}}
-    targets = {"ffspec.Residual"}
+    targets = {"ffspec.Residual", "ffspec.NTKLinear"}
     for layer in LAYERS:
         if issubclass(layer, Layer):
             needed = {name: 1.0 for name, field in layer.model_fields.items() if field.is_required()}

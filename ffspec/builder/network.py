@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
-from ffspec.builder import initialise, modules
+from ffspec.builder import initialise, modules, scaling
 from ffspec.builder.streams import untouched
 from ffspec.seeds import derive
 
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from ffspec.spec.kinds import Init
     from ffspec.spec.step import Call, Step
 
-OWN = {"Heaviside": modules.Heaviside, "Residual": modules.Residual, "PerceptronLoss": modules.PerceptronLoss}
+OWN: dict[str, type[nn.Module]] = {
+    "Heaviside": modules.Heaviside,
+    "Residual": modules.Residual,
+    "PerceptronLoss": modules.PerceptronLoss,
+    "Scale": scaling.Scale,
+    "NTKLinear": scaling.NTKLinear,
+}
+"""What a call of the namespace ffspec names."""
 
 
 def construct(call: Call) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ffspec.export.classes import add_classes
 from ffspec.export.defaults import arguments_of
 from ffspec.export.text import call, literal
 from ffspec.planner import walk
@@ -47,6 +48,7 @@ def add_network(script: Script, subject: Subject) -> None:
     steps = list(walk(subject.plan.steps))
     if any(step.call.target == "ffspec.Residual" for step in steps):
         script.add(RESIDUAL)
+    add_classes(script, (step.call.target for step in steps))
     names = _heavisides(steps)
     for (surrogate, value), name in names.items():
         told = "Backward, the gradient passes straight through." if surrogate else "Its derivative is zero."
@@ -75,4 +77,4 @@ def _layer(step: Step, names: dict[tuple[object, object], str], indent: int) -> 
         return "\n".join([f"{space}Residual(", *inner, f"{space}),"])
     if step.call.target == "ffspec.Heaviside":
         return f"{space}{names[_kind(step.call)]}(),"
-    return call(step.call.target, arguments_of(step.call), tail=",", indent=indent)
+    return call(step.call.target.removeprefix("ffspec."), arguments_of(step.call), tail=",", indent=indent)

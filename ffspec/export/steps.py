@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ffspec.export.defaults import FUSED, MOMENTUM, arguments_of
 from ffspec.export.text import WIDTH, bracketed, call
 from ffspec.spec.metrics import larger_is_better
-from ffspec.spec.step import Call
+from ffspec.spec.step import LINEARS, Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ def hidden_matrices(steps: Sequence[Step]) -> list[str]:
 
 def _linears(steps: Sequence[Step], prefix: str) -> Iterator[str]:
     for position, step in enumerate(steps):
-        if step.call.target == "nn.Linear":
+        if step.call.target in LINEARS:
             yield f"{prefix}{position}"
         yield from _linears(step.steps, f"{prefix}{position}.")
 

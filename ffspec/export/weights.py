@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ffspec.export.text import comment, filled, literal
 from ffspec.spec import inits
+from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,7 +158,7 @@ def _sorted(steps: Sequence[Step]) -> tuple[list[str], dict[Init, list[str]]]:
 
 def _linears(steps: Sequence[Step], prefix: str) -> Iterator[tuple[str, Step]]:
     for position, step in enumerate(steps):
-        if step.call.target == "nn.Linear":
+        if step.call.target in LINEARS:
             yield f"{prefix}{position}", step
         yield from _linears(step.steps, f"{prefix}{position}.")
 

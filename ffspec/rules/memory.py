@@ -8,6 +8,7 @@ from ffspec.codes import Code
 from ffspec.limits import shortage, shown
 from ffspec.planner import walk
 from ffspec.rules.rule import StaticRule
+from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +77,7 @@ def needs(plan: Plan, parts: Mapping[str, Any]) -> dict[str, int]:
     leaves = [step for step in walk(plan.steps) if not step.steps]
     widest = max((step.output[-1] or 0 for step in leaves), default=0)
     # Until its gradient is known, a linear keeps what it received; the first one's are rows.
-    inputs = [step.input[-1] or 0 for step in leaves if step.call.target == "nn.Linear"]
+    inputs = [step.input[-1] or 0 for step in leaves if step.call.target in LINEARS]
     trained = size * (sum(inputs[1:]) + widest)
     evaluated = min(EVALUATED, max(rows.values(), default=0)) * widest
     return {

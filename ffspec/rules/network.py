@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Edit
 from ffspec.planner import UNKNOWN
+from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from ffspec.diagnostics import Path
     from ffspec.spec.step import Step
 
-LEARNING = frozenset({"nn.Linear"})
+LEARNING = LINEARS
 BLOCKS = frozenset({"ffspec.Residual"})
 SILENT = frozenset({"nn.Identity", "nn.Flatten"})
 """What changes no number."""
+SCALES = frozenset({"ffspec.Scale"})
+"""What multiplies each feature with a number of its own, learnt but of no power alone."""
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
 NORMS = frozenset({"nn.BatchNorm1d", "nn.LayerNorm", "nn.RMSNorm"})
 NORMALISERS = frozenset({"nn.Softmax", "nn.Softmin", "nn.LogSoftmax"})
@@ -29,7 +32,7 @@ ACTIVATIONS = frozenset(
         "Tanhshrink", "Threshold", "GLU",
     )} | {"ffspec.Heaviside"}
 )  # fmt: skip
-LINEAR = LEARNING | SILENT | DROPOUTS | {"nn.BatchNorm1d"}
+LINEAR = LEARNING | SILENT | DROPOUTS | SCALES | {"nn.BatchNorm1d"}
 """What, in eval mode, is a linear map and a shift."""
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -105,7 +108,7 @@ def is_linear_model(steps: Sequence[Step]) -> bool:
 
     The link must be monotone, or the boundary between two classes would not be a plane.
     """
-    rest = [step for step in effective(steps) if step.call.target != "nn.BatchNorm1d"]
+    rest = [step for step in effective(steps) if step.call.target not in SCALES | {"nn.BatchNorm1d"}]
     linked = rest[1:] if rest and rest[0].call.target in LEARNING else None
     return linked is not None and all(step.call.target in ACTIVATIONS | NORMALISERS for step in linked)
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
+from ffspec.planner import walk
 from ffspec.rules.network import SILENT, chains, known, learns
 from ffspec.rules.rule import StaticRule
 from ffspec.spec.kinds import Length
+from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +23,8 @@ ADAMS = frozenset({"adam", "adamw", "nadam", "radam", "adamax", "rmsprop"})
 """Optimizers whose steps are about as long as the learning rate, whatever the gradient."""
 LARGEST = {"sgd": 10.0, "asgd": 10.0, **dict.fromkeys(ADAMS, 0.1)}
 SMALLEST = 1e-7
+WIDER = 10.0
+"""How much larger a rate may be where weights are of size 1, and divided by sqrt(in_features) afterwards."""
 
 
 @final
@@ -32,7 +36,8 @@ class LearningRate(StaticRule):
         title="a learning rate out of scale",
         reason="adam and its relatives move every weight by about lr in each step, and weights are of the size of "
         "0.1: above 0.1 they are thrown about. sgd multiplies lr with the gradient, which is small, so it bears more; "
-        "above 10 it runs away. Below 1e-7 a float32 weight of ordinary size does not change at all.",
+        "above 10 it runs away. Below 1e-7 a float32 weight of ordinary size does not change at all. "
+        "With parametrization: ntk weights are of size 1, and bear ten times as much.",
         wrong="optimizer: {adam: {lr: 1.0}}\n",
         right="optimizer: {adam: {lr: 0.001}}\n",
         severity=Severity.WARNING,
@@ -50,12 +55,14 @@ class LearningRate(StaticRule):
         name, rate = "lr", optimizer.lr
         if scheduler is not None and scheduler.name == "one_cycle":
             path, name, rate = ("scheduler", "one_cycle", "max_lr"), "max_lr", scheduler.max_lr
-        yield from self._judge(optimizer.name, name, rate, path)
+        factor = WIDER if _tangent(draft) else 1.0
+        yield from self._judge(optimizer.name, name, rate, path, factor)
         if optimizer.name == "muon":
             yield from self._judge("adamw", "adamw_lr", optimizer.adamw_lr, ("optimizer", "muon", "adamw_lr"))
 
-    def _judge(self, method: str, name: str, rate: float, path: Path) -> Iterator[Diagnostic]:
+    def _judge(self, method: str, name: str, rate: float, path: Path, factor: float = 1.0) -> Iterator[Diagnostic]:
         most = LARGEST.get(method)
+        most = None if most is None else most * factor
         if most is not None and rate > most:
             message = f"{name} of {method} should be at most {most:g}, found {rate:g}"
             usual = "0.001" if method in ADAMS else "0.01 to 0.1"
@@ -63,6 +70,12 @@ class LearningRate(StaticRule):
         elif rate < SMALLEST:
             what = "nothing is learnt" if rate == 0 else "weights of ordinary size do not change"
             yield self.report(f"{name} should be at least {SMALLEST:g}, found {rate:g}: {what}", path)
+
+
+def _tangent(draft: Draft) -> bool:
+    """Return whether every linear has the parametrization ntk."""
+    linears = {step.call.target for step in walk(draft.steps) if step.call.target in LINEARS}
+    return linears == {"ffspec.NTKLinear"}
 
 
 @final
@@ -162,13 +175,13 @@ class EqualUnits(StaticRule):
                     edit = Edit(action="remove", path=path)
                     message = f"hidden units must start different, but {init.name} makes all their weights equal"
                     grave = Severity.ERROR if _for_ever(step, behind) else Severity.WARNING
-                    hint = "leave init out: PyTorch's default is random"
+                    hint = "leave init out: the default is random"
                     yield self.report(message, path, hint=hint, severity=grave, edit=edit)
 
 
 def _for_ever(step: Step, behind: Sequence[Step]) -> bool:
     """Return whether equal units stay equal: the next layer is constant too, or a relu passes no gradient on."""
-    following = next((one for one in behind if one.call.target == "nn.Linear"), None)
+    following = next((one for one in behind if one.call.target in LINEARS), None)
     init = following.initialisers.get("weight") if following is not None else None
     zero = all(name in step.initialisers and _zero(step.initialisers[name]) for name in ("weight", "bias"))
     cut = next((one.call.target for one in behind if one.call.target not in SILENT), "") in {"nn.ReLU", "nn.ReLU6"}

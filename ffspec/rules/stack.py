@@ -24,11 +24,13 @@ from ffspec.rules.network import (
     chains,
     effective,
     is_linear,
+    layer_at,
     learns,
     name_of,
     removal,
 )
 from ffspec.rules.rule import StaticRule
+from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,9 +197,13 @@ class BiasBeforeBatchNorm(StaticRule):
             steps = [step for step in chain if step.call.target not in SILENT]
             for step, behind in pairwise(steps):
                 norm = behind.call.target == "nn.BatchNorm1d" and behind.call.arguments["affine"]
-                if norm and step.call.target == "nn.Linear" and step.call.arguments["bias"]:
+                if norm and step.call.target in LINEARS and step.call.arguments["bias"]:
                     bias = (*step.path, "linear", "bias")
-                    edit = None if "bias" in step.initialisers else Edit(action="set", path=bias, value=False)
+                    edit = (
+                        None
+                        if layer_at(draft.parts, step.path).bias_init
+                        else Edit(action="set", path=bias, value=False)
+                    )
                     message = "batch_norm takes the bias of the linear in front of it away again"
                     yield self.report(message, step.path, hint="write bias: false", edit=edit)
 

@@ -16,7 +16,7 @@ from ffspec.planner import walk
 from ffspec.rules.network import is_linear_model
 from ffspec.rules.probes import Trial, chance_of
 from ffspec.runner.evaluation import eval_mode, undropped_copy
-from ffspec.spec.step import Call
+from ffspec.spec.step import LINEARS, Call
 
 if TYPE_CHECKING:
     from ffspec.diagnostics import Path
@@ -81,7 +81,7 @@ def affordable(plan: Plan) -> int:
 def linears_of(network: nn.Module, plan: Plan) -> dict[str, Path]:
     """Return the place in the spec of every linear, by the name of its module."""
     modules = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    paths = [step.path for step in walk(plan.steps) if step.call.target == "nn.Linear"]
+    paths = [step.path for step in walk(plan.steps) if step.call.target in LINEARS]
     return dict(zip(modules, paths, strict=True))
 
 
@@ -133,7 +133,7 @@ def _mixed(network: nn.Module, x_BF: Tensor, judge: Judge) -> bool:
 
 def _capable(plan: Plan, judge: Judge) -> bool:
     """Return whether a network should be able to learn any batch: it is nonlinear, and has weights to spare."""
-    widths = [step.output[-1] or 0 for step in walk(plan.steps) if step.call.target == "nn.Linear"]
+    widths = [step.output[-1] or 0 for step in walk(plan.steps) if step.call.target in LINEARS]
     smoothed = getattr(judge.spec, "label_smoothing", 0.0) > 0
     spare = len(widths) > 1 and min(widths[:-1]) >= 16 and (plan.parameters or 0) >= 10 * ROWS
     # The gradient through a surrogate is a guess: it may not find the way.

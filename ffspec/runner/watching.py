@@ -68,13 +68,15 @@ def outcome_of(setup: Setup, watch: Watch, rows: Sequence[Row], comparisons: tup
     places = linears_of(network, plan)
     part = slice(None, None, max(1, -(-train.rows // ROWS)))
     x_BF, target = train.x[part], train.target[part]
+    # Of weights that start at zero, every early step is a large part.
+    grown = {step.path for step in walk(plan.steps) if getattr(step.initialisers.get("weight"), "name", "") == "zeros"}
     train_mode, eval_mode_loss = _both_modes(setup, x_BF, target)
     return Outcome(
         losses=tuple(float(row["loss"]) for row in rows),
         chance=chance_of_constant(setup.loaded, judge),
         bounded=setup.loaded.classes is not None,
         dead=_dead_units(network, plan, x_BF, judge),
-        ratios=tuple((places[name], median(ratios)) for name, ratios in watch.ratios.items()),
+        ratios=tuple((places[name], median(all_)) for name, all_ in watch.ratios.items() if places[name] not in grown),
         train_mode=train_mode,
         eval_mode=eval_mode_loss,
         comparisons=comparisons,

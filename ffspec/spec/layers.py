@@ -1,11 +1,12 @@
 """The layers with parameters or state, and the two blocks."""
 
-from typing import ClassVar, Self, final
+from typing import ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
 
 from ffspec.spec.activations import ACTIVATIONS
 from ffspec.spec.base import Several, require
+from ffspec.spec.inits import Normal
 from ffspec.spec.kinds import AnyLayer, BiasInitialiser, Block, Initialiser, Layer
 from ffspec.spec.step import Call, Misfit, Shape, Step, fields_of, size, times
 
@@ -14,7 +15,12 @@ WIDTH_LIMIT = 1_000_000
 
 @final
 class Linear(Layer):
-    """y = x W^T + b over the last axis (torch.nn.Linear); W has shape (out_features, in_features)."""
+    """y = x W^T + b over the last axis (torch.nn.Linear); W has shape (out_features, in_features).
+
+    With `parametrization: ntk`, y = x W^T / sqrt(in_features) + b, and W and b start from the standard normal
+    distribution (Jacot et al. 2018, arXiv 1806.07572): the same function at the start as LeCun's initialisation gives,
+    but one learning rate fits layers of any width.
+    """
 
     name: ClassVar[str] = "linear"
     sole: ClassVar[str | None] = "out_features"
@@ -25,8 +31,13 @@ class Linear(Layer):
         None, ge=1, le=WIDTH_LIMIT, description="The width received; inferred, and checked if written."
     )
     bias: bool = Field(True, description="Whether b is learnt.")
-    init: Initialiser | None = Field(None, description="How W starts; PyTorch's default if left out.")
-    bias_init: BiasInitialiser | None = Field(None, description="How b starts; PyTorch's default if left out.")
+    init: Initialiser | None = Field(None, description="How W starts; if left out as in PyTorch, with ntk normal.")
+    bias_init: BiasInitialiser | None = Field(
+        None, description="How b starts; if left out as in PyTorch, with ntk normal."
+    )
+    parametrization: Literal["standard", "ntk"] = Field(
+        "standard", description="Whether the sum is divided by sqrt(in_features), and W starts from normal numbers."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -48,13 +59,17 @@ class Linear(Layer):
         weights = times(width, out)
         rows = size(shape[:-1])
         bias = (out or 0) if self.bias else 0
-        initialisers = {"weight": self.init, "bias": self.bias_init}
+        tangent = self.parametrization == "ntk"
+        usual = Normal() if tangent else None
+        initialisers = {"weight": self.init or usual, "bias": (self.bias_init or usual) if self.bias else None}
+        scaled = (width or 0) if tangent else 0
+        target = "ffspec.NTKLinear" if tangent else "nn.Linear"
         return Step(
-            call=Call("nn.Linear", {"in_features": width, "out_features": out, "bias": self.bias}),
+            call=Call(target, {"in_features": width, "out_features": out, "bias": self.bias}),
             input=(*shape[:-1], width),
             output=(*shape[:-1], out),
             parameters=None if weights is None else weights + bias,
-            flops=times(None if weights is None else 2 * weights + bias, rows),
+            flops=times(None if weights is None else 2 * weights + bias + scaled, rows),
             initialisers={name: init for name, init in initialisers.items() if init is not None},
         )
 
@@ -184,6 +199,27 @@ class Residual(Block):
     layers: Several[AnyLayer] = Field(min_length=1, max_length=1000, description="f.")
 
 
+@final
+class Scale(Layer):
+    """y = x * w with a learnt factor for each feature, which starts at 1 (Holzmueller et al. 2024, arXiv 2407.04491).
+
+    In front of the network it learns which features matter: a feature's weights shrink or grow together.
+    """
+
+    name: ClassVar[str] = "scale"
+
+    def as_step(self, shape: Shape) -> Step:
+        """Keep the shape; a product an element."""
+        width = shape[-1]
+        return Step(
+            call=Call("ffspec.Scale", {"num_features": width}),
+            input=shape,
+            output=shape,
+            parameters=width,
+            flops=size(shape),
+        )
+
+
 LAYERS: tuple[type[Layer | Block], ...] = (
-    Linear, *ACTIVATIONS, Dropout, AlphaDropout, BatchNorm, LayerNorm, RMSNorm, Flatten, Repeat, Residual,
+    Linear, *ACTIVATIONS, Dropout, AlphaDropout, BatchNorm, LayerNorm, RMSNorm, Scale, Flatten, Repeat, Residual,
 )  # fmt: skip

@@ -14,6 +14,10 @@ Shape: TypeAlias = tuple[int | None, ...]
 """The shape of one row, without the batch; None where only the data can tell."""
 
 
+LINEARS = frozenset({"nn.Linear", "ffspec.NTKLinear"})
+"""The calls that make a weighted sum of all inputs; the second is a subclass of the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call of a torch class as data: `Call("nn.Linear", {"in_features": 2, "out_features": 10})`.

@@ -29,7 +29,9 @@ WIDTHS = st.integers(1, 40)
 
 
 def linears() -> st.SearchStrategy[Any]:
-    options = st.fixed_dictionaries({"out_features": WIDTHS}, optional={"bias": st.booleans()})
+    parametrizations = st.sampled_from(["standard", "ntk"])
+    optional = {"bias": st.booleans(), "parametrization": parametrizations}
+    options = st.fixed_dictionaries({"out_features": WIDTHS}, optional=optional)
     return st.one_of(WIDTHS.map(lambda width: {"linear": width}), options.map(lambda given: {"linear": given}))
 
 
@@ -37,7 +39,7 @@ def keepers() -> st.SearchStrategy[Any]:
     """Generate layers that keep the width."""
     return st.one_of(
         st.sampled_from(PLAIN),
-        st.sampled_from(["batch_norm", "layer_norm", "rms_norm", "dropout", "alpha_dropout", "flatten"]),
+        st.sampled_from(["batch_norm", "layer_norm", "rms_norm", "dropout", "alpha_dropout", "flatten", "scale"]),
         st.booleans().map(lambda learnt: {"batch_norm": {"affine": learnt}}),
         st.just("prelu"),
         st.booleans().map(lambda learnt: {"layer_norm": {"bias": learnt}}),
