@@ -77,3 +77,37 @@ def test_rows_that_do_not_suffice() -> None:
     value = {"arrays": {}, "split": {"train": 3, "test": 1}}
     message = "the split must fit into the 3 rows there are, found train 3 and test 1"
     assert refused(value, arrays=arrays) == [("FF035", "dataset.split", message, None)]
+
+
+@pytest.mark.parametrize("y", [np.arange(23) / 2, np.arange(23) % 3], ids=["numbers", "classes"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_folds_are_tested_on_one_after_another(y: Any, *, shuffle: bool) -> None:
+    split = {"folds": 4, "validation": 0.25, **({} if shuffle else {"shuffle": False})}
+    found = [parts({**split, "fold": fold}, y) for fold in (1, 2, 3, 4)]
+    assert sorted(row for one in found for row in one["test"]) == list(range(23))
+    assert [{name: len(rows) for name, rows in one.items()} for one in found] == [
+        {"train": 12, "validation": 5, "test": 6},
+        {"train": 12, "validation": 5, "test": 6},
+        {"train": 12, "validation": 5, "test": 6},
+        {"train": 13, "validation": 5, "test": 5},
+    ]
+    assert all(sorted(row for rows in one.values() for row in rows) == list(range(23)) for one in found)
+    assert parts(split, y) == found[0], "the first, if it is left out"
+
+
+def test_every_fold_has_its_share_of_every_class() -> None:
+    y = np.array([0] * 61 + [1] * 31 + [2] * 9)
+    for fold in (1, 2, 3, 4, 5):
+        found = parts({"folds": 5, "fold": fold, "validation": 0.2}, y)
+        counts = {name: np.bincount(y[rows], minlength=3) for name, rows in found.items()}
+        assert np.abs(counts["test"] - np.array([12.2, 6.2, 1.8])).max() < 1
+        assert counts["validation"].min() >= 1
+
+
+def test_folds_of_too_few_rows_or_beside_fixed_ones() -> None:
+    value = {"arrays": {}, "split": {"folds": 5}}
+    message = "the split must give every one of the 5 parts a row, found 3 in all"
+    assert refused(value, arrays=(np.zeros((3, 1)), [0, 1, 0])) == [("FF035", "dataset.split", message, None)]
+    both = {"train": (np.zeros((9, 1)), [0, 1, 0] * 3), "test": (np.zeros((3, 1)), [0, 1, 0])}
+    message = "the split must not be into folds, because the data itself says which rows are tested on"
+    assert refused(value, arrays=both) == [("FF035", "dataset.split.folds", message, None)]

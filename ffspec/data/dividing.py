@@ -26,6 +26,9 @@ def divide(dataset: Dataset, target: Target, fixed: dict[str, Ints], seed: int) 
     split = dataset.split
     if fixed and split is None:
         split = "none"
+    if fixed and isinstance(split, Split) and split.folds is not None:
+        refused = "the split must not be into folds, because the data itself says which rows are tested on"
+        raise problem("FF035", refused, ("dataset", "split", "folds"))
     own = dataset.source.sizes()
     sizes = dict(own) if own is not None else sizes_of(split, len(free))
     if len(free) or "train" not in fixed:
@@ -34,13 +37,16 @@ def divide(dataset: Dataset, target: Target, fixed: dict[str, Ints], seed: int) 
             hint = "write 'split: none' to train on all rows" if split is None else None
             raise problem("FF035", f"the split {message}", ("dataset", "split"), hint)
         options = split if isinstance(split, Split) else Split.model_construct()
-        rows = {**_divide(free, sizes, options, target, seed), **fixed}
+        rows = {**apportion(free, sizes, options, target, seed), **fixed}
     else:
         rows = dict(fixed)
     return {name: rows[name] for name in SPLITS if name in rows}
 
 
-def _divide(rows: Ints, sizes: dict[str, int], options: Split, target: Target, seed: int) -> dict[str, Ints]:
+def apportion(rows: Ints, sizes: dict[str, int], options: Split, target: Target, seed: int) -> dict[str, Ints]:
+    """Divide rows into splits of these sizes."""
+    if options.folds is not None:
+        return _fold(rows, sizes, options, target, seed)
     if list(sizes) == ["train"] and sizes["train"] == len(rows):
         return {"train": rows}
     if not options.shuffle:
@@ -55,6 +61,28 @@ def _divide(rows: Ints, sizes: dict[str, int], options: Split, target: Target, s
         parts[name] = rows[chosen]
         rows, codes = rows[~chosen], codes[~chosen]
     return parts
+
+
+def _fold(rows: Ints, sizes: dict[str, int], options: Split, target: Target, seed: int) -> dict[str, Ints]:
+    """Return one of equal parts to test on, and divide the others: every fold of a seed has the same parts.
+
+    The rows are dealt like cards, class by class where the parts are stratified, so that sizes, and counts of a class,
+    differ by one row at most.
+    """
+    folds, turn = options.folds or 2, (options.fold or 1) - 1
+    if options.shuffle:
+        rows = rows[_order(len(rows), seed)]
+        codes = _strata(rows, {str(part): len(rows) // folds for part in range(folds)}, options, target)
+        rows = rows[np.argsort(codes, kind="stable")]
+        tested = np.arange(len(rows)) % folds == turn
+    else:
+        first = turn * (len(rows) // folds) + min(turn, len(rows) % folds)
+        tested = (np.arange(len(rows)) >= first) & (np.arange(len(rows)) < first + sizes["test"])
+    others = {name: size for name, size in sizes.items() if name != "test"}
+    plain = options.model_copy(update={"folds": None})
+    # In order, so that which rows are taken does not depend on how the cards lay.
+    rest = apportion(np.sort(rows[~tested]), others, plain, target, seed)
+    return {**rest, "test": rows[tested]}
 
 
 def _order(count: int, seed: int) -> Ints:

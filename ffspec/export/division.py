@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ffspec.data.dividing import apportion
 from ffspec.export.text import comment, listing, literal
+from ffspec.seeds import derive
 from ffspec.spec.dataset import Split
 from ffspec.spec.tables import Table
 
@@ -43,7 +45,9 @@ def add_division(script: Script, subject: Subject) -> None:
             return
     free = 'np.flatnonzero(belongs == "")' if fixed else ""
     split = subject.spec.dataset.split
-    if rest:
+    if isinstance(split, Split) and split.folds is not None:
+        _add_fold(script, subject, split)
+    elif rest:
         script.add("# All rows are trained on.", "train = np.arange(len(y))")
     elif isinstance(split, Split) and not split.shuffle:
         _add_in_order(script, sizes, total, free)
@@ -104,6 +108,37 @@ def _add_strata(script: Script, sizes: dict[str, int], total: int, free: str) ->
         else:
             lines.append(f"{name}, rows = take(rows, {sizes[name]})")
     script.add(*lines)
+
+
+def _add_fold(script: Script, subject: Subject, split: Split) -> None:
+    """Add what deals the rows like cards, takes one part to test on, and divides the others."""
+    folds, turn = split.folds or 2, (split.fold or 1) - 1
+    loose = split.model_copy(update={"stratify": False})
+    whole = np.arange(len(subject.raw.x), dtype=np.int64)
+    sizes = {name: len(rows) for name, rows in subject.rows.items()}
+    seed = derive(subject.spec.seed, "split")
+    without = apportion(whole, sizes, loose, subject.target, seed)["test"]
+    test = subject.rows["test"]
+    lines = [comment(f"The split: part {turn + 1} of {folds} to test on.")]
+    if split.shuffle:
+        lines.append(f"order = {ORDER.format(count='len(y)')}")
+        if not np.array_equal(without, test):
+            lines.append('order = order[np.argsort(y[order], kind="stable")]  # class by class')
+        lines += [f"test = order[{turn}::{folds}]  # dealt like cards", "rest = np.setdiff1d(order, test)"]
+    else:
+        lines += [f"test = np.arange({test[0]}, {test[-1] + 1})", "rest = np.setdiff1d(np.arange(len(y)), test)"]
+    script.add(*lines)
+    others = {name: size for name, size in sizes.items() if name != "test"}
+    rest = np.setdiff1d(whole, test)
+    plain = apportion(rest, others, loose.model_copy(update={"folds": None}), subject.target, seed)
+    if list(others) == ["train"]:
+        script.add("train = rest")
+    elif not split.shuffle:
+        _add_in_order(script, others, len(rest), "rest")
+    elif np.array_equal(plain["train"], subject.rows["train"]):
+        _add_random(script, others, len(rest), "rest")
+    else:
+        _add_strata(script, others, len(rest), "rest")
 
 
 def _told(sizes: dict[str, int]) -> str:

@@ -63,9 +63,19 @@ class Split(Node):
         None, description="Give each split its share of every class; by default where classes have enough rows."
     )
     shuffle: bool = Field(True, description="Draw the rows of a split at random, or take them in order.")
+    folds: int | None = Field(
+        None, ge=2, le=1000, description="Test on one of so many equal parts; validation is a share of the others."
+    )
+    fold: int | None = Field(None, ge=1, le=1000, description="Which part to test on; the first if left out.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        for name in ("train", "test") if self.folds is not None else ():
+            message = "must not stand beside 'folds': one part is for testing, and the others are for training"
+            require(getattr(self, name) is None, message, name)
+        require(self.fold is None or self.folds is not None, "must stand beside 'folds', the number of parts", "fold")
+        if self.folds is not None and self.fold is not None:
+            require(self.fold <= self.folds, f"must be at most {self.folds}, the number of parts", "fold")
         parts = [Fraction(str(part)) for part in (self.train, self.validation, self.test) if isinstance(part, float)]
         message = f"fractions must not sum to more than 1, found {float(sum(parts)):g}"
         require(sum(parts) <= 1, message)
@@ -78,7 +88,7 @@ class Split(Node):
     @property
     def sized(self) -> bool:
         """Whether it says a size."""
-        return any(part is not None for part in (self.train, self.validation, self.test))
+        return any(part is not None for part in (self.train, self.validation, self.test, self.folds))
 
     def rows(self, total: int) -> dict[str, int]:
         """Return the size of each split of `total` rows; a split of no rows is absent.
@@ -86,6 +96,8 @@ class Split(Node):
         A fraction of the training rows is rounded down and of the others up, as scikit-learn does. Sizes may not fit:
         see `sizes_of`.
         """
+        if self.folds is not None:
+            return self._fold_rows(total, self.folds)
         train, validation, test = self.train, self.validation, self.test if self.sized else DEFAULT_TEST
         sizes = {"validation": _size(validation, total, ceil), "test": _size(test, total, ceil)}
         rest = total - sum(sizes.values())
@@ -93,6 +105,12 @@ class Split(Node):
         if train is not None and test is None:
             sizes["test"] = max(rest - sizes["train"], 0)
         return {name: sizes[name] for name in SPLITS if sizes[name] or name == "train"}
+
+    def _fold_rows(self, total: int, folds: int) -> dict[str, int]:
+        test = total // folds + ((self.fold or 1) <= total % folds)
+        validation = _size(self.validation, total - test, ceil)
+        sizes = {"train": total - test - validation, "validation": validation, "test": test}
+        return {name: size for name, size in sizes.items() if size or name != "validation"}
 
 
 DEFAULT_TEST = 0.2
@@ -179,6 +197,8 @@ class Dataset(Node):
             require(self.split is None, message, "split")
         for name in table.files:
             if isinstance(self.split, Split):
+                message = f"must not stand beside '{table.name}.{name}', which says what is tested on"
+                require(self.split.folds is None, message, "split", "folds")
                 message = f"must not stand beside '{table.name}.{name}', which names the file of that split"
                 require(getattr(self.split, name) is None, message, "split", name)
 
@@ -236,6 +256,8 @@ def misfit(split: AnySplit | None, total: int) -> str | None:
     sizes = sizes_of(split, total)
     others = {name: size for name, size in sizes.items() if name != "train"}
     asked = " and ".join(f"{name} {size}" for name, size in others.items())
+    if isinstance(split, Split) and split.folds is not None and total < split.folds:
+        return f"must give every one of the {split.folds} parts a row, found {total} in all"
     if sizes["train"] < 1:
         return f"must leave rows to train on, found {asked} of {total}"
     if sum(sizes.values()) > total:
@@ -249,6 +271,8 @@ def _names_of(split: AnySplit | None) -> dict[str, int | None]:
         return {"train": None}
     chosen = split or Split.model_construct()
     parts = {"train": chosen.train or 1.0, "validation": chosen.validation, "test": chosen.test}
+    if chosen.folds is not None:
+        parts["test"] = 1 / chosen.folds
     if not chosen.sized or (chosen.train is not None and chosen.test is None):
         parts["test"] = DEFAULT_TEST
     return {name: part if isinstance(part, int) else None for name, part in parts.items() if part is not None}

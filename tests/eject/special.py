@@ -28,6 +28,27 @@ dataset:
 dataset: {{inline: {{x: [1, 2, 3, 4, 5, 6, 7, 8], y: [3, 3, 8, 8, 3, 8, 8, 3]}}, split: {{test: 2}}}}
 {HEAD}{REST}training: {{epochs: 2}}
 """,
+    "folds_by_class": """
+dataset: {wine: {}, split: {folds: 5, fold: 2, validation: 0.2}, prepare: standardize}
+layers: [{linear: 4}, relu, linear]
+loss: cross_entropy
+optimizer: {adam: 0.01}
+training: {epochs: 2}
+""",
+    "folds_of_numbers": """
+dataset: {diabetes: {}, split: {folds: 3, fold: 3, validation: 30}, prepare: standardize}
+layers: [{linear: 4}, relu, linear]
+loss: mse
+optimizer: {adam: 0.01}
+training: {epochs: 2}
+""",
+    "folds_in_order": """
+dataset: {diabetes: {}, split: {folds: 3, fold: 2, shuffle: false}, prepare: standardize}
+layers: [{linear: 4}, relu, linear]
+loss: mse
+optimizer: {adam: 0.01}
+training: {epochs: 2}
+""",
     "many_centres": f"""
 dataset: {{blobs: {{n_samples: 160, centers: 40, labels: [{", ".join(str(index % 3) for index in range(40))}]}}}}
 layers: [{{linear: 4}}, relu, linear]
