@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ffspec.api import build, check, dump, load, plan, resume, run
+    from ffspec.api import build, check, cross_validate, dump, load, plan, resume, run
     from ffspec.diagnostics import (
         Diagnostic,
         DivergedError,
@@ -38,6 +38,7 @@ __all__ = [
     "StorageError",
     "build",
     "check",
+    "cross_validate",
     "dump",
     "load",
     "plan",
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("build", "check", "dump", "load", "plan", "resume", "run"), "ffspec.api"),
+    **dict.fromkeys(("build", "check", "cross_validate", "dump", "load", "plan", "resume", "run"), "ffspec.api"),
     **dict.fromkeys(
         (
             "Diagnostic",

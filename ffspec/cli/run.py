@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from ffspec.diagnostics import FfspecError, InterruptedRunError
 if TYPE_CHECKING:
     from ffspec.cli.progress import Reporter
     from ffspec.document import Document
+    from ffspec.runner.folds import CrossValidation
     from ffspec.runner.result import Result
 
-    Ended = tuple[Document, Result | FfspecError]
+    Outcome = Result | CrossValidation | FfspecError
+    Ended = tuple[Document, Outcome]
     """A spec, and what became of it."""
 
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
 )
+@click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate: train once for each of so many parts.")
 @click.option("--stability", is_flag=True, help="Train once more, minutely changed, and say which digits stay.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 @options.formats("text", "json")
@@ -39,6 +43,7 @@ def run(
     allow: tuple[str, ...],
     out: str,
     *,
+    folds: int | None,
     allow_outside: bool,
     verbose: bool,
     stability: bool,
@@ -55,6 +60,8 @@ def run(
     from ffspec import document
     from ffspec.cli.progress import Reporter
 
+    if folds is not None and stability:
+        raise click.UsageError("--stability is of one training: leave out --folds")
     opened = [document.load(path, overrides) for path in specs]
     # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
     ended: list[Ended] = _unsound(opened, allow)
@@ -62,6 +69,11 @@ def run(
         gc.enable()
         given = {"seed": seed, "out": Path(out), "allow": allow, "allow_outside": allow_outside}
         for one in opened:
+            if folds is not None:
+                ended.append(
+                    (one, _cross_validate(one, folds, quiet=quiet or form == "json", verbose=verbose, **given))
+                )
+                continue
             reporter = None if quiet or form == "json" else Reporter(verbose=verbose)
             ended.append((one, _train(one, reporter, stability=stability and form == "text", **given)))
             if isinstance(ended[-1][1], InterruptedRunError):
@@ -104,12 +116,27 @@ def _train(one: Document, reporter: Reporter | None, *, stability: bool, **given
     return result
 
 
+def _cross_validate(
+    one: Document, folds: int, *, quiet: bool, verbose: bool, **given: Any
+) -> CrossValidation | FfspecError:
+    from ffspec import api
+    from ffspec.cli.folds import FoldReporter, summary
+
+    reporters = None if quiet else partial(FoldReporter, folds, verbose=verbose)
+    try:
+        found = api.cross_validate_document(one, folds=folds, observer=reporters, signals=True, **given)
+    except FfspecError as error:
+        return error
+    if not quiet:
+        click.echo(summary(found))
+    return found
+
+
 def _tell(ended: list[Ended], *, quiet: bool, form: str) -> None:
     """Print everything as JSON, or what went wrong."""
     import json
 
     from ffspec.cli.errors import said
-    from ffspec.cli.progress import summary
 
     if form == "json":
         click.echo(json.dumps([_as_json(*item) for item in ended], indent=2))
@@ -118,16 +145,23 @@ def _tell(ended: list[Ended], *, quiet: bool, form: str) -> None:
         if isinstance(found, FfspecError):
             click.echo(said(found, one), err=True)
         elif quiet and not found.ok:
-            click.echo(f"{one.source.name}:\n{summary(found)}", err=True)
+            click.echo(f"{one.source.name}:\n{_summary(found)}", err=True)
 
 
-def _code(found: Result | FfspecError) -> int:
+def _summary(found: Result | CrossValidation) -> str:
+    from ffspec.cli import folds, progress
+    from ffspec.runner.folds import CrossValidation
+
+    return folds.summary(found) if isinstance(found, CrossValidation) else progress.summary(found)
+
+
+def _code(found: Outcome) -> int:
     if isinstance(found, FfspecError):
         return found.exit_code
     return 0 if found.ok else 1
 
 
-def _as_json(one: Document, found: Result | FfspecError) -> dict[str, Any]:
+def _as_json(one: Document, found: Outcome) -> dict[str, Any]:
     from dataclasses import asdict
 
     from ffspec.formats import to_json
@@ -137,6 +171,11 @@ def _as_json(one: Document, found: Result | FfspecError) -> dict[str, Any]:
         listed = to_json(getattr(found, "diagnostics", ()), file=name)["diagnostics"]
         error = {"code": found.code, "message": str(found), "exit_code": found.exit_code}
         return {"file": name, "ok": False, "error": error, "findings": listed}
+    from ffspec.cli.folds import as_json
+    from ffspec.runner.folds import CrossValidation
+
+    if isinstance(found, CrossValidation):
+        return {"file": name, **as_json(found)}
     return {
         "file": name,
         "name": found.spec.name,

@@ -53,7 +53,7 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     """
     device = choose_device(spec.training.device)
     dtype = parameter_type(spec.training.precision)
-    judge = _judge(spec, plan, loaded, device)
+    judge = judge_of(spec, plan, loaded, device)
     return Setup(
         spec=spec,
         plan=plan,
@@ -122,7 +122,8 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _judge(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Judge:
+def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Judge:
+    """Return what evaluates the network of a spec on this data."""
     classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
     y = torch.from_numpy(loaded.splits["train"].y)
     counts = [] if classes is None else torch.bincount(y, minlength=classes).tolist()

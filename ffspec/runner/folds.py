@@ -1,0 +1,187 @@
+"""Cross-validation: every row is predicted once, by a network that has not seen it (Stone 1974).
+
+Each fold is a run of its own, of a spec that says which fold it is; here they are made and put together.
+
+Shapes: B rows, C classes or target columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ffspec import rundir
+from ffspec.review import Review
+from ffspec.runner.baselines import Baseline
+from ffspec.runner.evaluation import forward
+from ffspec.runner.expectations import expectations
+from ffspec.runner.metrics import measure
+from ffspec.runner.run import Silent, execute
+from ffspec.runner.setup import chosen_metrics, judge_of
+from ffspec.spec.dataset import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ffspec.document import Document
+    from ffspec.runner.evaluation import Measures
+    from ffspec.runner.expectations import Expectation
+    from ffspec.runner.result import Result
+    from ffspec.runner.run import Observer, Request
+    from ffspec.spec.root import Spec
+
+FOLDS = "folds.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossValidation:
+    """The networks of all folds, and what they reach together."""
+
+    spec: Spec
+    """The spec as it was, without folds."""
+    results: tuple[Result, ...]
+    """The run of each fold."""
+    before: dict[str, Measures]
+    """Loss and metrics before training: the mean over the folds, weighted by their rows."""
+    after: dict[str, Measures]
+    """The same after training; those of the test split are of all rows, each predicted by the fold that tests on it."""
+    spread: dict[str, Measures]
+    """The standard deviation of each measure from fold to fold."""
+    baselines: tuple[Baseline, ...]
+    """What simpler models reach on the rows tested on: the mean over the folds."""
+    expectations: tuple[Expectation, ...]
+    """The spec's checks, of the measures in `after`."""
+    directory: Path | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every expectation was met."""
+        return all(expectation.met for expectation in self.expectations)
+
+
+def cross_validate(
+    request: Request, opened: Document, folds: int, observer: Callable[[int], Observer] | None = None
+) -> CrossValidation:
+    """Train a network for each fold.
+
+    Args:
+        request: What to run.
+        opened: The document of the spec, in which findings are shown.
+        folds: The number of folds.
+        observer: Makes what is told of each fold, by its number from 1.
+
+    Raises:
+        SpecError: The data or the spec cannot be used, or cannot be divided so.
+        DivergedError: A loss or an output of a fold was not finite.
+        StorageError: A run directory cannot be written.
+    """
+    together = None if request.out is None else rundir.create(request.out, request.name)
+    try:
+        made = []
+        for fold in range(1, folds + 1):
+            spec = of_fold(request.spec, folds, fold)
+            out = None if together is None else together.path
+            one = replace(request, spec=spec, out=out, name=f"fold-{fold}")
+            made.append(execute(one, Review(opened, spec.allowed), observer(fold) if observer else Silent()))
+        found = _together(request.spec, made, None if together is None else together.path)
+        if together is not None:
+            together.write(rundir.SPEC, request.text)
+            together.write_json(FOLDS, as_plain(found))
+    finally:
+        if together is not None:
+            together.close()
+    return found
+
+
+def of_fold(spec: Spec, folds: int, fold: int) -> Spec:
+    """Return the spec of one fold: its share of rows to validate on is of the rows the fold leaves."""
+    split = spec.dataset.split if isinstance(spec.dataset.split, Split) else Split.model_construct()
+    divided = split.model_copy(update={"train": None, "test": None, "folds": folds, "fold": fold})
+    dataset = spec.dataset.model_copy(update={"split": divided})
+    return spec.model_copy(update={"dataset": type(spec.dataset).model_validate(dict(dataset))})
+
+
+def as_plain(found: CrossValidation) -> dict[str, Any]:
+    """Return what the folds reach together, as JSON can say it."""
+    return {
+        "folds": len(found.results),
+        "before": found.before,
+        "after": found.after,
+        "spread": found.spread,
+        "each": [one.after for one in found.results],
+        "baselines": [asdict(item) for item in found.baselines],
+        "expectations": [asdict(item) for item in found.expectations],
+        "ok": found.ok,
+    }
+
+
+def _together(spec: Spec, results: Sequence[Result], directory: Path | None) -> CrossValidation:
+    before = _over_folds([one.before for one in results], results, _weighted)
+    after = _over_folds([one.after for one in results], results, _weighted)
+    after["test"] |= _out_of_fold(results)
+    return CrossValidation(
+        spec=spec,
+        results=tuple(results),
+        before=before,
+        after=after,
+        spread=_over_folds([one.after for one in results], results, _deviation),
+        baselines=_baselines(results),
+        expectations=tuple(expectations(spec.checks, before, after)),
+        directory=directory,
+    )
+
+
+def _over_folds(
+    found: Sequence[dict[str, Measures]],
+    results: Sequence[Result],
+    combine: Callable[[list[float], list[int]], float],
+) -> dict[str, Measures]:
+    """Combine each measure that every fold has."""
+    made = {}
+    for split in found[0]:
+        rows = [len(one.data.splits[split]) for one in results]
+        names = [name for name in found[0][split] if all(name in one[split] for one in found)]
+        made[split] = {name: combine([one[split][name] for one in found], rows) for name in names}
+    return made
+
+
+def _weighted(values: list[float], rows: list[int]) -> float:
+    return sum(value * count for value, count in zip(values, rows, strict=True)) / sum(rows)
+
+
+def _deviation(values: list[float], rows: list[int]) -> float:
+    del rows
+    return stdev(values)
+
+
+def _out_of_fold(results: Sequence[Result]) -> Measures:
+    """Return the metrics of all rows tested on, taken together."""
+    outputs, targets = [], []
+    for one in results:
+        split = one.data.splits["test"]
+        parameter = next(one.model.parameters())
+        judge = judge_of(one.spec, one.plan, one.data, parameter.device)
+        x_BF = torch.from_numpy(split.x).to(parameter)
+        with torch.inference_mode():
+            outputs.append(forward(one.model, x_BF, judge).cpu())
+        targets.append(torch.from_numpy(split.y))
+    first = results[0]
+    classes = None if first.data.classes is None else len(first.data.classes)
+    metrics = chosen_metrics(first.spec, first.plan)
+    return measure(torch.cat(outputs), torch.cat(targets), first.spec.loss, classes, metrics)
+
+
+def _baselines(results: Sequence[Result]) -> tuple[Baseline, ...]:
+    """Return the mean over the folds of each simple model that could be fitted in all of them."""
+    made = []
+    for first in results[0].baselines:
+        items = [item for one in results for item in one.baselines if item.name == first.name]
+        names = [name for name in first.measures if all(name in item.measures for item in items)]
+        if len(items) == len(results):
+            measures = {name: mean(item.measures[name] for item in items) for name in names}
+            made.append(replace(first, measures=measures))
+    return tuple(made)

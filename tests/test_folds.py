@@ -1,0 +1,110 @@
+"""Cross-validation: every fold is a run of its own, and together they speak of every row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+
+import ffspec
+from ffspec.cli import main
+from ffspec.runner.folds import of_fold
+
+TEXT = """\
+name: small
+dataset: {wine: {}, split: {validation: 0.2, test: 0.3}, prepare: standardize}
+layers: [{linear: 8}, relu, linear]
+loss: cross_entropy
+optimizer: {adam: 0.02}
+training: {epochs: 12}
+metrics: [accuracy, log_loss]
+checks: {test.accuracy: {min: 0.5}, test.loss: {max: 1.0e-9}}
+"""
+
+
+def outputs(result: Any) -> np.ndarray[Any, Any]:
+    """Return what the network of a fold makes of the rows it is tested on."""
+    with torch.inference_mode():
+        found = result.model(torch.from_numpy(result.data.splits["test"].x).float())
+    return np.asarray(found.double())
+
+
+def test_metrics_are_those_of_all_rows_each_predicted_by_a_network_that_has_not_seen_it() -> None:
+    found = ffspec.cross_validate(TEXT, folds=4)
+    score = np.concatenate([outputs(one) for one in found.results])
+    truth = np.concatenate([one.data.splits["test"].y for one in found.results])
+    assert sorted(np.bincount(truth)) == [48, 59, 71], "every row of the data, once"
+    chance = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
+    assert found.after["test"]["accuracy"] == accuracy_score(truth, score.argmax(axis=1))
+    assert found.after["test"]["log_loss"] == pytest.approx(log_loss(truth, chance), rel=1e-12)
+    losses = [one.after["test"]["loss"] for one in found.results]
+    rows = [len(one.data.splits["test"]) for one in found.results]
+    assert found.after["test"]["loss"] == pytest.approx(np.average(losses, weights=rows), rel=1e-12)
+    assert found.spread["test"]["loss"] == pytest.approx(np.std(losses, ddof=1), rel=1e-12)
+    assert found.before["test"]["loss"] > found.after["test"]["loss"]
+
+
+def test_numbers_are_taken_together_too() -> None:
+    text = TEXT.replace("wine", "diabetes").replace("cross_entropy", "mse")
+    text = text[: text.index("metrics")] + "training: {epochs: 1, batch_size: 64}\n"
+    text = text.replace("training: {epochs: 12}\n", "")
+    found = ffspec.cross_validate(text, folds=3)
+    values = np.concatenate([outputs(one) for one in found.results])
+    truth = np.concatenate([one.data.splits["test"].y for one in found.results])
+    assert found.after["test"]["r2"] == pytest.approx(r2_score(truth, values), rel=1e-9)
+
+
+def test_a_fold_is_a_run_of_its_own(tmp_path: Path) -> None:
+    found = ffspec.cross_validate(TEXT, folds=3, seed=5, out=tmp_path)
+    assert found.directory == tmp_path / "small" / "001"
+    for number, one in enumerate(found.results, start=1):
+        alone = ffspec.run(of_fold(ffspec.load(TEXT).model_copy(update={"seed": 5}), 3, number))
+        assert alone.after == one.after
+        assert one.directory == found.directory / f"fold-{number}" / "001"
+        replayed = ffspec.run(one.directory / "resolved.yaml")
+        assert replayed.after == one.after
+    written = json.loads((found.directory / "folds.json").read_text(encoding="utf-8"))
+    assert written["after"] == found.after
+    assert written["each"] == [one.after for one in found.results]
+    assert (found.directory / "spec.yaml").read_text(encoding="utf-8") == TEXT
+
+
+def test_checks_are_of_all_rows() -> None:
+    found = ffspec.cross_validate(TEXT, folds=2)
+    assert [(item.text, item.met) for item in found.expectations] == [
+        ("test.accuracy >= 0.5", True),
+        ("test.loss <= 1e-09", False),
+    ]
+    assert not found.ok
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text(TEXT, encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--folds", "3", "a.yaml"])
+    assert ended.value.code == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:4] == [
+        "small: 139 parameters; 3 folds",
+        "  fold 1/3  rows: 94 train, 24 validation, 60 test",
+        "  fold 2/3  rows: 95 train, 24 validation, 59 test",
+        "  fold 3/3  rows: 95 train, 24 validation, 59 test",
+    ]
+    assert printed[4].split("  ")[1] == "split"
+    assert printed[-1] == f"  run directory: {Path('runs/small/001')}"
+    with pytest.raises(SystemExit):
+        main(["run", "--folds", "3", "a.yaml", "--format", "json", "--set", "training.epochs=1"])
+    assert json.loads(capsys.readouterr().out)[0]["folds"] == 3
+
+
+def test_folds_and_stability_are_two_questions(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--folds", "3", "--stability", "a.yaml"])
+    assert ended.value.code == 2
+    assert "--stability is of one training: leave out --folds" in capsys.readouterr().err
