@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 
 from ffspec.data import Preparation
 from ffspec.data.fitted import Category, Number
-from ffspec.data.loaded import Floats
+from ffspec.data.loaded import Floats, Loaded
 from ffspec.diagnostics import SpecError
 from tests.dataloading import loaded, refused, said
 
@@ -36,7 +36,8 @@ def holed() -> Floats:
 @pytest.mark.parametrize(("missing", "strategy"), FILLS, ids=[name for name, _ in FILLS])
 @pytest.mark.parametrize(("scale", "scaler"), SCALERS, ids=[name for name, _ in SCALERS])
 def test_scaling_and_filling_equal_scikit_learn(missing: str, strategy: str, scale: str, scaler: Any) -> None:
-    x, later = holed()[:150], holed()[150:]
+    columns = [0, 1, 2, 4, 5] if scale == "robust" else list(range(6))  # where half are equal, robust has its own way
+    x, later = holed()[:150, columns], holed()[150:, columns]
     arrays = {"train": (x, np.zeros(150)), "test": (later, np.zeros(50))}
     splits = loaded({"arrays": {}, "prepare": {"scale": scale, "missing": missing}}, arrays=arrays).splits
     imputer, reference = SimpleImputer(strategy=strategy), scaler()
@@ -44,12 +45,92 @@ def test_scaling_and_filling_equal_scikit_learn(missing: str, strategy: str, sca
     assert np.allclose(splits["test"].x, reference.transform(imputer.transform(later)), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("scale", ["standardize", "minmax", "robust"])
+@pytest.mark.parametrize("scale", ["standardize", "minmax", "robust", "quantile"])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e9, -1e-300, 1e300])
 def test_a_constant_column_becomes_zero(scale: str, value: float) -> None:
     x = np.full((7, 1), value)
     train = loaded({"arrays": {}, "split": "none", "prepare": scale}, arrays=(x, range(7))).splits["train"]
     assert np.allclose(train.x, 0, atol=1e-15)
+
+
+def prepared(x: Any, **prepare: Any) -> list[list[float]]:
+    """Return the rows as they are prepared when all of them are trained on."""
+    value = {"arrays": {}, "split": "none", "prepare": prepare}
+    rows: list[list[float]] = loaded(value, arrays=(x, np.zeros(len(x)))).splits["train"].x.tolist()
+    return rows
+
+
+def test_robust_takes_half_the_range_where_half_of_the_numbers_are_equal() -> None:
+    x = np.array([[0.0], [0.0], [0.0], [0.0], [0.0], [0.0], [8.0], [-2.0]])
+    assert prepared(x, scale="robust") == [[0], [0], [0], [0], [0], [0], [1.6], [-0.4]]
+    assert prepared(x * 1e-17, scale="robust")[6] == [8e-17], "a range that is none is no scale either"
+
+
+@pytest.mark.parametrize("rows", [2, 7, 200, 900, 40_000])
+def test_quantile_equals_scikit_learn_to_the_bit(rows: int) -> None:
+    random = np.random.default_rng(rows)
+    x = np.column_stack([random.normal(size=rows), random.exponential(size=rows).round(1), random.integers(0, 2, rows)])
+    x[:2, 2] = 0, 1  # no constant column: scikit-learn makes -5.2 of one
+    later = np.concatenate([x[:5], random.normal(size=(50, 3)) * 3, [[1e9] * 3, [-1e9] * 3]])
+    arrays = {"train": (x, np.zeros(rows)), "test": (later, np.zeros(len(later)))}
+    data = loaded({"arrays": {}, "prepare": "quantile"}, arrays=arrays)
+    count = min(max(min(rows // 30, 1000), 10), rows)
+    reference = QuantileTransformer(n_quantiles=count, output_distribution="normal", subsample=None).fit(x)
+    assert data.splits["train"].x.tobytes() == reference.transform(x).tobytes()
+    assert data.splits["test"].x.tobytes() == reference.transform(later).tobytes()
+
+
+def test_a_smooth_clip_keeps_small_numbers_and_bounds_large_ones() -> None:
+    x = np.array([[0.0], [1e-9], [3.0], [-4.0], [1e300]])
+    found = [row[0] for row in prepared(x, smooth_clip=3)]
+    assert found == pytest.approx([0, 1e-9, 3 / np.sqrt(2), -2.4, 3])
+    table = {"n": [4.0, 4.0], "t": ["a", "b"]}
+    value = {"arrays": {}, "split": "none", "prepare": {"smooth_clip": 0.1}}
+    data = loaded(value, arrays=(table, [0, 1]))
+    assert data.splits["train"].x[:, 1:].tolist() == [[1, 0, 0], [0, 1, 0]], "a category is no number"
+
+
+def test_an_indicator_says_where_a_number_was_missing() -> None:
+    table = {"a": [1.0, None, 3.0, 5.0], "b": [1.0, 2.0, 3.0, None], "t": ["u", None, "v", "u"]}
+    value = {
+        "arrays": {},
+        "split": {"test": 1, "shuffle": False},
+        "prepare": {"missing": "median", "missing_indicator": True},
+    }
+    data = loaded(value, arrays=(table, [0, 1, 0, 1]))
+    assert data.features == ("a", "a (missing)", "b", "t=u", "t=v", "t=(unknown)")
+    assert data.facts.levels == (0, 1, 0, 1, 1, 1)
+    assert data.splits["train"].x.tolist() == [[1, 0, 1, 1, 0, 0], [2, 1, 2, 0, 0, 1], [3, 0, 3, 0, 1, 0]]
+    assert data.splits["test"].x.tolist() == [[5, 0, 2, 1, 0, 0]], "what was never missing in training has none"
+
+
+def test_codes_are_the_index_of_the_level() -> None:
+    table = {"t": ["v", "u", "w", "x", None], "n": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    value = {
+        "arrays": {},
+        "split": {"test": 2, "shuffle": False},
+        "prepare": {"categories": "codes", "missing": "mean", "scale": "minmax", "smooth_clip": 1e9},
+    }
+    data = loaded(value, arrays=(table, [0, 1, 0, 1, 0]))
+    assert data.features == ("t", "n")
+    assert data.facts.levels == (4, 0)
+    assert data.splits["train"].x[:, 0].tolist() == [1, 0, 2]
+    assert data.splits["test"].x[:, 0].tolist() == [3, 3], "a level never seen, and a missing one"
+
+
+def test_rare_levels_are_trained_as_unknown() -> None:
+    table = {"t": ["u"] * 3 + ["v"] * 2 + ["w", "never"]}
+
+    def made(count: int, categories: str) -> Loaded:
+        prepare = {"min_rows": count, "categories": categories}
+        value = {"arrays": {}, "split": {"test": 1, "shuffle": False}, "prepare": prepare}
+        return loaded(value, arrays=(table, np.zeros(7)))
+
+    for categories, levels, unknown in (("one_hot", (1, 1, 1), [0, 0, 1]), ("codes", (3,), [2])):
+        data = made(2, categories)
+        assert data.facts.levels == levels
+        assert data.splits["train"].x[-1].tolist() == data.splits["test"].x[0].tolist() == unknown
+    assert made(9, "codes").facts.levels == (2,), "a code is one among two at least"
 
 
 def test_numbers_too_large_to_scale_are_refused() -> None:
@@ -74,6 +155,8 @@ MIXED = Preparation(
         Number("size", fill=1 / 3, center=0.1, scale=1e-17),
         Number("age"),
         Category("colour", ("blü\n", 'r"ed'), missing=True),
+        Number("rank", quantiles=(-0.1, 1 / 3), clip=3.5, indicator=True),
+        Category("code", ("x",), coded=True),
     )
 )
 
@@ -81,12 +164,23 @@ MIXED = Preparation(
 def test_a_preparation_is_written_and_read_exactly() -> None:
     assert Preparation.from_json(MIXED.to_json()) == MIXED
     assert json.loads(MIXED.to_json())["columns"][0] == {"name": "size", "fill": 1 / 3, "center": 0.1, "scale": 1e-17}
-    assert MIXED.names == ("size", "age", "colour")
-    assert MIXED.features == ("size", "age", "colour=blü\n", 'colour=r"ed', "colour=(unknown)")
+    assert MIXED.names == ("size", "age", "colour", "rank", "code")
+    assert MIXED.features[:5] == ("size", "age", "colour=blü\n", 'colour=r"ed', "colour=(unknown)")
+    assert MIXED.features[5:] == ("rank", "rank (missing)", "code")
+    assert MIXED.levels == (0, 0, 1, 1, 1, 0, 1, 2)
+
+
+ONE = '{"version": 1, "columns": [{"name": "a", "fill": null, "center": %s, "scale": 1.0}]}'
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"version": 1}', '{"version": 2, "columns": []}', '{"version": 1, "columns": [3]}']
+    "text",
+    [
+        *("", "[]", "{}", '{"version": 1}', '{"version": 2, "columns": []}', '{"version": 1, "columns": [3]}'),
+        *(ONE % value for value in ("NaN", "-Infinity", "1e999", "1" + "0" * 400, '"nan"', '"1"', "true", "[]")),
+        *("[" * 100_000, '{"version": 1, "columns": ' + "[" * 100_000),
+    ],
+    ids=lambda text: f"{len(text)} {text[-60:]}",
 )
 def test_other_texts_are_no_preparation(text: str) -> None:
     with pytest.raises(ValueError, match=r"preparation|Expecting value"):

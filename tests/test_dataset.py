@@ -89,7 +89,11 @@ BAD: list[tuple[Any, list[tuple[str, str, str]]]] = [
         [
             ("string_type", "csv.path", "Input should be a valid string"),
             ("less_than", "split.test", "Input should be less than 1"),
-            ("literal_error", "prepare.scale", "Input should be 'none', 'standardize', 'minmax' or 'robust'"),
+            (
+                "literal_error",
+                "prepare.scale",
+                "Input should be 'none', 'standardize', 'minmax', 'robust' or 'quantile'",
+            ),
         ],
     ),
     ({"csv": {"path": "a.csv"}}, [("missing", "csv.target", "Field required")]),
@@ -170,6 +174,11 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
         {"iris": {}, "split": {"shuffle": False, "stratify": True}},
         "split.stratify",
         "must not stand beside 'shuffle: false': rows taken in order cannot be stratified",
+    ),
+    (
+        {"iris": {}, "prepare": {"missing_indicator": True}},
+        "prepare.missing_indicator",
+        "needs numbers to be filled: write missing: median (or mean, most_frequent) beside it",
     ),
     ({"blobs": {"labels": [0, 1]}}, "blobs.labels", "must name the class of each of the 3 centres, found 2"),
     (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import optimize, stats  # type: ignore[import-untyped] # scipy ships no types
+from scipy import optimize, stats
 from sklearn.datasets import load_digits, load_iris, make_blobs, make_circles
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import roc_auc_score

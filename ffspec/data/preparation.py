@@ -1,27 +1,24 @@
-"""Preparing the features: filling, scaling and one-hot columns, fitted once and applied to every later row.
+"""Preparing the features: filling, scaling and categories, fitted once and applied to every later row.
 
 N rows, P raw columns, F features.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ffspec.data import keeping
 from ffspec.data.fitted import Category, Column, Number
 from ffspec.data.incoming import encode
 from ffspec.data.loaded import Floats, Raw
 from ffspec.data.problems import counted, problem, quoted, some
+from ffspec.data.scaling import fit_number, scaled
 from ffspec.diagnostics import Path
 from ffspec.spec.dataset import Prepare
-
-VERSION = 1
-EPSILON = 10 * float(np.finfo(np.float64).eps)
-"""A spread below this is none: scikit-learn's bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +35,12 @@ class Preparation:
     @property
     def features(self) -> tuple[str, ...]:
         """The features it gives."""
-        parts = ((item.name,) if isinstance(item, Number) else item.features for item in self.columns)
-        return tuple(name for part in parts for name in part)
+        return tuple(name for column in self.columns for name in column.features)
 
     @property
     def levels(self) -> tuple[int, ...]:
         """What each feature is; see `Facts.levels`."""
-        parts = ((0,) if isinstance(item, Number) else (1,) * len(item.features) for item in self.columns)
-        return tuple(level for part in parts for level in part)
+        return tuple(kind for column in self.columns for kind in column.kinds)
 
     def apply(self, rows: Any, *, path: Path = ()) -> Floats:
         """Prepare new rows: an array of shape (N, P), a list of rows or of mappings, a mapping to columns, or a frame.
@@ -65,19 +60,22 @@ class Preparation:
         """
         self._refuse_missing(x, path)
         numbers = [column if isinstance(column, Number) else Number(column.name) for column in self.columns]
-        fills = np.array([np.nan if column.fill is None else column.fill for column in numbers])
-        centers = np.array([column.center for column in numbers])
-        scales = np.array([column.scale for column in numbers])
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = (np.where(np.isnan(x), fills, x) - centers) / scales
-        self._refuse_overflow(scaled, path)
-        if all(isinstance(column, Number) for column in self.columns):
-            return np.ascontiguousarray(scaled)
-        parts = [
-            scaled[:, [index]] if isinstance(column, Number) else _one_hot(x[:, index], len(column.levels))
-            for index, column in enumerate(self.columns)
-        ]
-        return np.ascontiguousarray(np.concatenate(parts, axis=1))
+        ready = scaled(x, numbers)
+        self._refuse_overflow(ready, path)
+        if all(isinstance(column, Number) and not column.indicator for column in self.columns):
+            return np.ascontiguousarray(ready)
+        result = np.empty((len(x), len(self.features)))
+        start = 0
+        for index, column in enumerate(self.columns):
+            stop = start + len(column.features)
+            if isinstance(column, Category):
+                _put_category(result[:, start:stop], x[:, index], column)
+            else:
+                result[:, start] = ready[:, index]
+                if column.indicator:
+                    result[:, start + 1] = np.isnan(x[:, index])
+            start = stop
+        return result
 
     def _refuse_missing(self, x: Floats, path: Path) -> None:
         allowed = [c.missing if isinstance(c, Category) else c.fill is not None for c in self.columns]
@@ -102,14 +100,7 @@ class Preparation:
 
     def to_json(self) -> str:
         """Write it as JSON; every number is read back to the last bit."""
-        columns = [
-            {"name": c.name, "fill": c.fill, "center": c.center, "scale": c.scale}
-            if isinstance(c, Number)
-            else {"name": c.name, "levels": list(c.levels), "missing": c.missing}
-            for c in self.columns
-        ]
-        value = {"version": VERSION, "columns": columns}
-        return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+        return keeping.written(self.columns)
 
     @staticmethod
     def from_json(text: str) -> Preparation:
@@ -118,13 +109,7 @@ class Preparation:
         Raises:
             ValueError: the text is not that.
         """
-        try:
-            value = json.loads(text)
-            if value["version"] != VERSION:
-                raise ValueError(f"unknown version {value['version']!r} of a preparation")
-            return Preparation(tuple(_column(item) for item in value["columns"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a preparation: {error!r}") from error
+        return Preparation(keeping.read(text))
 
 
 def fit(raw: Raw, rows: Sequence[int] | np.ndarray[Any, Any], prepare: Prepare, path: Path) -> Preparation:
@@ -138,72 +123,25 @@ def fit(raw: Raw, rows: Sequence[int] | np.ndarray[Any, Any], prepare: Prepare, 
     for index, name in enumerate(raw.names):
         values = x[:, index]
         if index in raw.levels:
-            seen = np.unique(values[~np.isnan(values)]).astype(np.int64)
-            levels = tuple(sorted(raw.levels[index][code] for code in seen))
-            columns.append(Category(name, levels, missing=prepare.missing != "error"))
+            columns.append(_fit_category(name, values, raw.levels[index], prepare))
         else:
-            columns.append(_fit_number(name, values, prepare, path))
+            columns.append(fit_number(name, values, prepare, path))
     return Preparation(tuple(columns))
 
 
-def _fit_number(name: str, values: Floats, prepare: Prepare, path: Path) -> Number:
-    holes = np.isnan(values)
-    if holes.all() and len(values):
-        message = f"a column must have a number in the training split, but all cells of {name!r} are missing"
-        raise problem("FF032", message, path, f"leave it out with 'drop: [{name}]'")
-    with np.errstate(over="ignore", invalid="ignore"):
-        fill = None if prepare.missing == "error" else _fill(values[~holes], prepare.missing)
-        # Where missing cells are refused, `transform` reports them; here they only must not spoil the fit.
-        known = values[~holes] if fill is None else np.where(holes, fill, values)
-        center, scale = (0.0, 1.0) if prepare.scale == "none" else _fit_scale(known, prepare.scale)
-    if not np.isfinite([fill or 0.0, center, scale]).all():
-        raise problem("FF033", f"the numbers of column {name!r} are too large to prepare", path)
-    return Number(name, fill, center, scale)
+def _fit_category(name: str, values: Floats, levels: Sequence[str], prepare: Prepare) -> Category:
+    """Keep the levels that enough training rows have; what is rarer counts as unknown, which is trained by that."""
+    seen, counts = np.unique(values[~np.isnan(values)].astype(np.int64), return_counts=True)
+    kept = tuple(sorted(levels[code] for code in seen[counts >= prepare.min_rows].tolist()))
+    return Category(name, kept, missing=prepare.missing != "error", coded=prepare.categories == "codes")
 
 
-def _fill(values: Floats, missing: str) -> float:
-    """Return what stands in for a missing number."""
-    if missing == "median":
-        return float(np.median(values))
-    if missing == "mean":
-        return float(np.mean(values))
-    levels, counts = np.unique(values, return_counts=True)
-    return float(levels[np.argmax(counts)])
-
-
-def _fit_scale(values: Floats, scale: str) -> tuple[float, float]:
-    """Return center and scale as scikit-learn's StandardScaler, MinMaxScaler and RobustScaler fit them.
-
-    A constant column has scale 1, so that it becomes 0. What overflows is not finite.
-    """
-    low, high = values.min(), values.max()
-    if low == high:
-        return float(low), 1.0
-    if scale == "standardize":
-        mean, variance = values.mean(), values.var()
-        # Rounding gives a column that is constant but for the last bits a tiny variance: StandardScaler's bound.
-        epsilon = np.finfo(np.float64).eps
-        constant = np.isfinite(variance) and variance <= len(values) * (
-            epsilon * variance + len(values) * (mean * epsilon) ** 2
-        )
-        return float(mean), 1.0 if constant else float(np.sqrt(variance))
-    center = low if scale == "minmax" else np.median(values)
-    if scale == "robust":
-        low, high = np.percentile(values, (25.0, 75.0))
-    spread = float(high - low)
-    return float(center), 1.0 if spread < EPSILON else spread
-
-
-def _one_hot(codes: Floats, levels: int) -> Floats:
-    """Return shape (N, levels + 1): a 1 at the level, or at the end where it is unknown or missing."""
+def _put_category(place: Floats, codes: Floats, column: Category) -> None:
+    """Put in shape (N, 1) the index of the level, or in (N, levels + 1) a 1 there; the last where it is unknown."""
     known = np.isfinite(codes) & (codes >= 0)
-    hot = np.zeros((len(codes), levels + 1))
-    hot[np.arange(len(codes)), np.where(known, codes, levels).astype(np.int64)] = 1.0
-    return hot
-
-
-def _column(item: dict[str, Any]) -> Column:
-    if "levels" in item:
-        return Category(str(item["name"]), tuple(map(str, item["levels"])), bool(item["missing"]))
-    fill = None if item["fill"] is None else float(item["fill"])
-    return Number(str(item["name"]), fill, float(item["center"]), float(item["scale"]))
+    found = np.where(known, codes, len(column.levels))
+    if column.coded:
+        place[:, 0] = found
+        return
+    place[:] = 0.0
+    place[np.arange(len(codes)), found.astype(np.int64)] = 1.0

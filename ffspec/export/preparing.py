@@ -1,15 +1,19 @@
-"""What is done to the features: filling, scaling and one-hot columns, fitted on the training rows alone.
+"""What is done to the features: filling, scaling and categories, fitted on the training rows alone.
 
 Behind this section, `x` holds the features of all rows.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ffspec.data import normal
 from ffspec.data.fitted import Number
+from ffspec.data.scaling import EPSILON
 from ffspec.export.tables import is_word
 from ffspec.export.text import bracketed, literal
 
@@ -17,41 +21,70 @@ if TYPE_CHECKING:
     from ffspec.export.script import Script
     from ffspec.export.subject import Subject
 
-ONE_HOT = '''\
-def one_hot(column):
-    """A column for each level seen in training, and one for anything else."""
-    levels = sorted(set(column[train]) - {None})
+LEVELS = "    levels = sorted(set(column[train]) - {None})"
+FREQUENT = "    levels = [level for level in levels if (column[train] == level).sum() >= {count}]"
+HOT = """\
     hot = np.column_stack([column == level for level in levels])
-    return np.column_stack([hot, ~hot.any(axis=1)])'''
-NO_LEVELS = '''\
-def one_hot(column):
-    """A column for each level seen in training, and one for anything else."""
-    levels = sorted(set(column[train]) - {None})
+    return np.column_stack([hot, ~hot.any(axis=1)])"""
+HOT_OF_NONE = """\
     hot = np.array([[cell == level for level in levels] for cell in column]).reshape(len(column), -1)
-    return np.column_stack([hot, ~hot.any(axis=1)])'''
+    return np.column_stack([hot, ~hot.any(axis=1)])"""
+CODES = """\
+    code = {level: index for index, level in enumerate(levels)}
+    return np.array([code.get(cell, len(levels)) for cell in column])"""
+CLIP = '''\
+def clip(x):
+    """Keep numbers within {bound}, smoothly: x / sqrt(1 + (x / {bound})^2)."""
+    return x / np.hypot(1.0, x / {bound})'''
+GAPS = '''\
+def with_gaps(column):
+    """A column, and where it has gaps, if the training rows have some."""
+    gaps = np.isnan(column)
+    return np.column_stack([{call}(column), gaps]) if gaps[train].any() else {call}(column)'''
 FILLS = {"median": "np.median(known)", "mean": "known.mean()"}
 TOLD = {
     "standardize": "Scale a column to mean 0 and deviation 1",
     "minmax": "Scale a column to the range from 0 to 1",
     "robust": "Scale a column to median 0 and interquartile range 1",
+    "quantile": "Bring a column to a normal distribution, by its place among quantiles",
 }
 
 
 def add_preparation(script: Script, subject: Subject) -> None:
     """Add what prepares the features, if anything does."""
-    prepare = subject.spec.dataset.prepare
     words = [index for index in range(len(subject.raw.names)) if is_word(subject, index)]
-    filling = prepare.missing != "error" and bool(np.isnan(_numbers(subject)).any())
-    if prepare.scale == "none" and not filling and not words:
-        return
-    script.use("numpy as np")
-    numbers = len(words) < len(subject.raw.names)
-    if numbers and (prepare.scale != "none" or filling):
-        script.add(_scaler(subject, filling=filling))
+    call = _add_scaling(script, subject) if len(words) < len(subject.raw.names) else ""
     if words:
-        _add_mixed(script, subject, scaled=prepare.scale != "none" or filling)
-    else:
-        script.add("x = np.column_stack([prepare(column) for column in x.T])")
+        script.use("numpy as np")
+        _add_mixed(script, subject, call)
+    elif call:
+        script.add(f"x = np.column_stack([{call}(column) for column in x.T])")
+
+
+def _add_scaling(script: Script, subject: Subject) -> str:
+    """Add the functions that prepare a column of numbers; return the name of the one to call, or nothing."""
+    prepare = subject.spec.dataset.prepare
+    filling = prepare.missing != "error" and bool(np.isnan(_numbers(subject)).any())
+    call = ""
+    if prepare.smooth_clip is not None:
+        script.add(CLIP.format(bound=literal(prepare.smooth_clip)))
+        call = "clip"
+    if prepare.scale == "quantile" and any(isinstance(one, Number) and one.quantiles for one in _columns(subject)):
+        script.use("scipy.special", "ndtri")
+        script.add(_normal_scores())
+    if prepare.scale != "none" or filling:
+        script.add(_scaler(subject, filling=filling))
+        call = "prepare"
+    if any(isinstance(one, Number) and one.indicator for one in _columns(subject)):
+        script.add(GAPS.format(call=call))
+        call = "with_gaps"
+    if call:
+        script.use("numpy as np")
+    return call
+
+
+def _columns(subject: Subject) -> tuple[object, ...]:
+    return subject.preparation.columns
 
 
 def _numbers(subject: Subject) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -59,17 +92,36 @@ def _numbers(subject: Subject) -> np.ndarray[tuple[int, ...], np.dtype[np.float6
     return subject.raw.x[:, columns]
 
 
-def _add_mixed(script: Script, subject: Subject, *, scaled: bool) -> None:
-    levels = [column.levels for column in subject.preparation.columns if not isinstance(column, Number)]
-    script.add(ONE_HOT if all(levels) else NO_LEVELS)
+def _normal_scores() -> str:
+    """Return the function as ffspec has it, without its types; it imports what it needs at the top of the script."""
+    text = Path(normal.__file__).read_text(encoding="utf-8")
+    text = text[text.index("def normal_scores") :].rstrip()
+    text = text.replace("(x: Floats, quantiles: Floats) -> Floats", "(x, quantiles)")
+    return re.sub(r"    # scipy .*\n    from scipy\S* import \w+\n\n", "", text)
+
+
+def _add_mixed(script: Script, subject: Subject, call: str) -> None:
+    script.add(_words(subject))
+    word = "codes" if subject.spec.dataset.prepare.categories == "codes" else "one_hot"
     items = []
     for index, name in enumerate(subject.raw.names):
         column = f"table[{literal(name)}].to_numpy()"
-        if is_word(subject, index):
-            items.append(f"one_hot({column})")
-        else:
-            items.append(f"prepare({column})" if scaled else column)
+        function = word if is_word(subject, index) else call
+        items.append(f"{function}({column})" if function else column)
     script.add(bracketed("x = np.column_stack([", items, "])") if len(items) < 2 else _stacked(items))
+
+
+def _words(subject: Subject) -> str:
+    """Return the function that makes features of a column of categories."""
+    prepare = subject.spec.dataset.prepare
+    seen = "seen in training" if prepare.min_rows == 1 else f"that {prepare.min_rows} training rows have"
+    lines = [LEVELS, *([FREQUENT.format(count=prepare.min_rows)] if prepare.min_rows > 1 else [])]
+    if prepare.categories == "codes":
+        told = f'    """The index of each level {seen}, and the index behind them for anything else."""'
+        return "\n".join(["def codes(column):", told, *lines, CODES])
+    levels = [column.levels for column in subject.preparation.columns if not isinstance(column, Number)]
+    told = f'    """A column for each level {seen}, and one for anything else."""'
+    return "\n".join(["def one_hot(column):", told, *lines, HOT if all(levels) else HOT_OF_NONE])
 
 
 def _stacked(items: list[str]) -> str:
@@ -89,20 +141,29 @@ def _scaler(subject: Subject, *, filling: bool) -> str:
         lines.append(f"    column = np.where(np.isnan(column), {value}, column)")
     else:
         lines.append(f'    """{TOLD[prepare.scale]}, by what the training rows say."""')
-    if prepare.scale == "none":
-        return "\n".join([*lines, "    return column"])
-    lines.append("    fit = column[train]")
-    return "\n".join([*lines, *_scaled(subject, prepare.scale)])
+    if prepare.scale != "none":
+        lines += ["    fit = column[train]", *_scaled(subject, prepare.scale)]
+    else:
+        lines.append("    return column")
+    if prepare.smooth_clip is not None:
+        lines = [re.sub(r"return (.*?)(  #.*)?$", r"return clip(\1)\2", line) for line in lines]
+    return "\n".join(lines)
 
 
 def _scaled(subject: Subject, scale: str) -> list[str]:
     """Return the lines that scale, with what constant columns need where there are some."""
     numbers = [column for column in subject.preparation.columns if isinstance(column, Number)]
     fitted = [_filled(subject, index) for index in range(len(subject.raw.names)) if not is_word(subject, index)]
-    lines = []
-    if any(column.min() == column.max() for column in fitted):
-        lines += ["    if fit.min() == fit.max():  # a constant column becomes 0", "        return column - fit[0]"]
     varied = [(number, column) for number, column in zip(numbers, fitted, strict=True) if column.min() != column.max()]
+    lines = []
+    if len(varied) < len(numbers):
+        lines += ["    if fit.min() == fit.max():  # a constant column becomes 0", "        return column - fit[0]"]
+    if scale == "quantile":
+        if not varied:
+            return ["    return column - fit[0]  # a constant column becomes 0"]
+        count = len(varied[0][0].quantiles)
+        lines.append(f"    quantiles = np.percentile(fit, np.linspace(0, 1, {count}) * 100)")
+        return [*lines, "    return normal_scores(column, quantiles)"]
     if scale == "standardize":
         if any(number.scale != column.std() for number, column in varied):
             lines += [
@@ -111,19 +172,38 @@ def _scaled(subject: Subject, scale: str) -> list[str]:
                 "        return column - fit.mean()  # constant but for rounding",
             ]
         return [*lines, "    return (column - fit.mean()) / fit.std()"]
+    ranges = [float(column.max() - column.min()) for _, column in varied]
     if scale == "minmax":
-        center, spread, setup = "fit.min()", "(fit.max() - fit.min())", []
-        plain = all(number.scale == float(column.max() - column.min()) for number, column in varied)
-    else:
-        center, spread = "np.median(fit)", "(high - low)"
-        setup = ["    low, high = np.percentile(fit, (25.0, 75.0))"]
-        plain = all(number.scale == float(np.subtract(*np.percentile(c, (75.0, 25.0)))) for number, c in varied)
-    if not plain:
-        setup += [
-            f"    if {spread.strip('()') if scale == 'robust' else spread} < 10 * np.finfo(np.float64).eps:",
-            f"        return column - {center}  # too narrow to be a scale",
+        return [*lines, *_minmax(narrow=any(one < EPSILON for one in ranges))]
+    middles = [float(np.subtract(*np.percentile(column, (75.0, 25.0)))) for _, column in varied]
+    return [*lines, *_robust(ranges, middles)]
+
+
+def _minmax(*, narrow: bool) -> list[str]:
+    lines = []
+    if narrow:
+        lines += [
+            "    if fit.max() - fit.min() < 10 * np.finfo(np.float64).eps:",
+            "        return column - fit.min()  # too narrow to be a scale",
         ]
-    return [*lines, *setup, f"    return (column - {center}) / {spread}"]
+    return [*lines, "    return (column - fit.min()) / (fit.max() - fit.min())"]
+
+
+def _robust(ranges: list[float], middles: list[float]) -> list[str]:
+    """Return the lines for columns with such ranges and interquartile ranges."""
+    lines = ["    low, high = np.percentile(fit, (25.0, 75.0))"]
+    if all(middle >= EPSILON for middle in middles):
+        return [*lines, "    return (column - np.median(fit)) / (high - low)"]
+    lines += [
+        "    if high - low < 10 * np.finfo(np.float64).eps:  # half of the numbers are equal",
+        "        low, high = 0.0, (fit.max() - fit.min()) / 2",
+    ]
+    if any(middle < EPSILON and one / 2 < EPSILON for one, middle in zip(ranges, middles, strict=True)):
+        lines += [
+            "    if high - low < 10 * np.finfo(np.float64).eps:",
+            "        return column - np.median(fit)  # too narrow to be a scale",
+        ]
+    return [*lines, "    return (column - np.median(fit)) / (high - low)"]
 
 
 def _filled(subject: Subject, index: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -115,14 +115,8 @@ def _standardizing(dataset: Dataset) -> Edit:
 
 
 def _numbers(loaded: Loaded) -> list[int]:
-    """Return the features that are columns of numbers."""
-    positions, start = [], 0
-    for column in loaded.preparation.columns:
-        levels = getattr(column, "features", None)
-        if levels is None:
-            positions.append(start)
-        start += 1 if levels is None else len(levels)
-    return positions
+    """Return the features that are numbers: neither parts of categories, nor codes, nor marks of gaps."""
+    return [index for index, level in enumerate(loaded.preparation.levels) if level == 0]
 
 
 @final

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Draft
 
-    Column: TypeAlias = tuple[str, list[int]]
+    Column: TypeAlias = tuple[str, list[int], int]
 
 MAJORITY = 0.9
 FEW = 50
@@ -146,14 +146,15 @@ class Answer(DataRule):
 
 
 def _columns(loaded: Loaded) -> Sequence[Column]:
-    """Return the raw columns that are tried, each with its features."""
+    """Return the raw columns that are tried: name, features and, of a code, the levels; a mark of gaps stands apart."""
     from ffspec.rules import statistics
 
     columns, start = [], 0
     for column in loaded.preparation.columns:
-        width = len(getattr(column, "features", ("",)))
-        columns.append((column.name, list(range(start, start + width))))
-        start += width
+        places = list(range(start, start + len(column.features)))
+        start += len(places)
+        parts = [places] if len(column.kinds) != 2 or column.kinds[0] else [places[:1], places[1:]]
+        columns += [(column.name, part, column.kinds[0]) for part in parts]
     return [columns[index] for index in statistics.sample(len(columns), statistics.COLUMNS)]
 
 
@@ -168,14 +169,16 @@ def _telling_classes(train: Split, rows: Any, columns: Sequence[Column]) -> Iter
     classes = np.flatnonzero(counts >= RARE).astype(np.int64)
     if len(classes) < 2:
         return
-    for name, features in columns:
+    for name, features, levels in columns:
         x = train.x[np.ix_(rows, features)]
+        if levels > 1:  # the order of codes means nothing
+            x = (x == np.arange(levels)).astype(np.float64)
         if len(classes) == 2 and np.count_nonzero(counts) == 2:
             best = max(statistics.area(values, codes == classes[1]) for values in x.T)
             if best > 0.99:
                 yield name, f"an area under the ROC curve of {best:.4f}"
             continue
-        cells = statistics.cells_of(x[:, 0]) if len(features) == 1 else x.argmax(axis=1).astype(np.int64)
+        cells = statistics.cells_of(x[:, 0]) if x.shape[1] == 1 else x.argmax(axis=1).astype(np.int64)
         best = statistics.recall(cells, codes, classes)
         if best > 0.99:
             yield name, f"{100 * best:.4g} % of each class on average"
@@ -189,8 +192,9 @@ def _telling(train: Split, rows: Any, columns: Sequence[Column]) -> Iterator[tup
 
     y = train.y[np.ix_(rows, statistics.sample(train.y.shape[1], 10))]
     targets = np.column_stack([statistics.ranks(column) for column in y.T])
-    for name, features in columns:
-        best = statistics.spearman(train.x[rows, features[0]], targets) if len(features) == 1 else 0.0
+    for name, features, levels in columns:
+        single = len(features) == 1 and levels < 2
+        best = statistics.spearman(train.x[rows, features[0]], targets) if single else 0.0
         if best > 0.999:
             yield name, f"a rank correlation of {best:.4f}"
 

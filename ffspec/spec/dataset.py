@@ -120,20 +120,40 @@ DEFAULT_TEST = 0.2
 class Prepare(Node):
     """What is done to the features; whatever is fitted is fitted on the training split."""
 
-    scale: Literal["none", "standardize", "minmax", "robust"] = Field(
+    scale: Literal["none", "standardize", "minmax", "robust", "quantile"] = Field(
         "none",
-        description="standardize: mean 0, deviation 1; minmax: from 0 to 1; robust: median 0, interquartile range 1.",
+        description="standardize: mean 0, deviation 1; minmax: from 0 to 1; robust: median 0, interquartile range 1; "
+        "quantile: to a normal distribution, by rank.",
+    )
+    smooth_clip: float | None = Field(
+        None, gt=0, description="Bound c of scaled numbers: x becomes x / sqrt(1 + (x / c)^2); none if left out."
     )
     missing: Literal["error", "median", "mean", "most_frequent"] = Field(
         "error",
         description="What stands in for a missing number; unless an error, a missing category counts as unknown.",
     )
-    categories: Literal["one_hot"] = Field("one_hot", description="A feature for each level, and one for unknown ones.")
+    missing_indicator: bool = Field(
+        False, description="Another feature for each column of numbers with gaps in training: 1 where one was filled."
+    )
+    categories: Literal["one_hot", "codes"] = Field(
+        "one_hot",
+        description="one_hot: a feature for each level, and one for unknown ones; codes: one feature, the index of the "
+        "level, for an embedding.",
+    )
+    min_rows: int = Field(
+        1, ge=1, le=1_000_000_000, description="Levels with fewer training rows count as unknown, which so is trained."
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _spell_out(cls, value: Any) -> Any:
         return {"scale": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        message = "needs numbers to be filled: write missing: median (or mean, most_frequent) beside it"
+        require(not self.missing_indicator or self.missing != "error", message, "missing_indicator")
+        return self
 
     def written(self, arguments: dict[str, Plain]) -> Plain:
         """Write the scale alone where it is all there is."""

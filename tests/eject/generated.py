@@ -18,7 +18,7 @@ from tests.eject.agreement import Case, make
 from tests.snippets import OPTIONAL
 from tests.test_components import INITS, LAYERS, OPTIMIZERS, SCHEDULERS, flow, name_of
 
-SCALES = ("none", "standardize", "minmax", "robust")
+SCALES = ("none", "standardize", "minmax", "robust", "quantile")
 MISSING = ("median", "mean", "most_frequent")
 VECTORS = tuple(text for text in INITS if name_of(text) in {init.name for init in VECTOR_INITS})
 PAIRS = (

@@ -7,6 +7,8 @@ REST = "loss: bce_with_logits\noptimizer: {adam: 0.01}\n"
 HEAD = "layers: [{linear: 4}, tanh, {linear: 4}, tanh, linear]\n"
 NUMBERS = ", ".join(f"[{index / 7:.3f}, {index % 5}]" for index in range(120))
 WORDS = ", ".join(("'it''s'", "'a \"b\"'", "c\\d")[index % 3] for index in range(120))
+FLAT = (2, 2, 2, 2, 2, 2, 9, -1)
+"""Numbers of which half are equal."""
 
 SPECIAL = {
     "long_inline": f"""
@@ -151,6 +153,57 @@ dataset:
 layers: [linear]
 loss: mse
 optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
+    "quantile": """
+dataset:
+  csv: {path: semicolons.csv, target: 'the y''s', separator: ';'}
+  split: {test: 3, shuffle: false}
+  prepare: {scale: quantile, missing: median, missing_indicator: true, smooth_clip: 2.5, min_rows: 2}
+layers: [{linear: 3}, tanh, linear]
+loss: mse
+optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
+    "codes": """
+dataset:
+  csv: {path: semicolons.csv, target: 'the y''s', separator: ';', categorical: [code]}
+  split: {test: 2}
+  prepare: {categories: codes, min_rows: 2, missing: mean, missing_indicator: true, smooth_clip: 1}
+layers: [{linear: 3}, tanh, linear]
+loss: mse
+optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
+    "flat_columns": f"""
+dataset:
+  inline:
+    x: [{", ".join(f"[{value}, {index}, 0.5, {value / 1e20}]" for index, value in enumerate(FLAT))}]
+    y: [1, 2, 3, 4, 5, 6.5, 8, 3]
+  prepare: {{scale: robust, smooth_clip: 3}}
+  split: none
+layers: [{{linear: 3}}, tanh, linear]
+loss: mse
+optimizer: {{sgd: 0.1}}
+training: {{epochs: 2}}
+""",
+    "ranks": f"""
+dataset:
+  inline:
+    x: [{", ".join(f"[{value}, {index}, 0.5]" for index, value in enumerate(FLAT))}]
+    y: [1, 2, 3, 4, 5, 6.5, 8, 3]
+  prepare: quantile
+  split: none
+layers: [{{linear: 3}}, tanh, linear]
+loss: mse
+optimizer: {{sgd: 0.1}}
+training: {{epochs: 2}}
+""",
+    "clipped": """
+dataset: {moons: {n_samples: 40, noise: 0.1}, prepare: {smooth_clip: 1}}
+layers: [{linear: 4}, tanh, linear]
+loss: bce_with_logits
+optimizer: {adam: 0.01}
 training: {epochs: 2}
 """,
 }

@@ -31,7 +31,7 @@ training: {epochs: 3, batch_size: 8, early_stopping: {patience: 1}}
 checks: {improves: test.loss}
 """
 PARQUET = """\
-dataset: {parquet: {path: a.parquet, target: z}}
+dataset: {parquet: {path: a.parquet, target: z}, prepare: {scale: quantile, smooth_clip: 3}}
 layers: [{linear: 4}, tanh, linear]
 loss: mse
 optimizer: {sgd: {lr: 0.01, momentum: 0.9}}

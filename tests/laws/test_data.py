@@ -39,8 +39,11 @@ splits = st.one_of(
 prepares = st.fixed_dictionaries(
     {},
     optional={
-        "scale": st.sampled_from(["none", "standardize", "minmax", "robust"]),
+        "scale": st.sampled_from(["none", "standardize", "minmax", "robust", "quantile"]),
         "missing": st.sampled_from(["median", "mean", "most_frequent"]),
+        "smooth_clip": st.floats(0.1, 10),
+        "categories": st.sampled_from(["one_hot", "codes"]),
+        "min_rows": st.integers(1, 4),
     },
 )
 sizes = st.one_of(
@@ -149,7 +152,7 @@ def test_test_rows_influence_no_fitted_value(train: Any, test: Any, other: Any, 
             for part, held in {"train": train, "validation": rows, "test": rows}.items()
         }
         arrays = {part: (held, [0] * len(held["n"])) for part, held in columns.items()}
-        value = {"arrays": {}, "prepare": {"missing": "mean", **prepare}}
+        value = {"arrays": {}, "prepare": {"missing": "mean", "missing_indicator": True, **prepare}}
         result = loaded(value, arrays=arrays)
         return result.preparation, result.splits["train"].x.tobytes()
 
@@ -163,8 +166,11 @@ columns = st.one_of(
         st.none() | st.floats(allow_nan=False, allow_infinity=False),
         st.floats(allow_nan=False, allow_infinity=False),
         st.floats(allow_nan=False, allow_infinity=False),
+        st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3).map(tuple),
+        st.none() | st.floats(0, exclude_min=True, allow_infinity=False),
+        st.booleans(),
     ),
-    st.builds(Category, st.text(), st.lists(st.text(), max_size=4).map(tuple), st.booleans()),
+    st.builds(Category, st.text(), st.lists(st.text(), max_size=4).map(tuple), st.booleans(), st.booleans()),
 )
 
 
