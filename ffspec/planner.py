@@ -12,6 +12,7 @@ from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.kinds import Layer, Length, Phase
 from ffspec.spec.layers import Linear, Repeat, Residual
 from ffspec.spec.metrics import find_metric
+from ffspec.spec.placing import misplaced
 from ffspec.spec.step import Call, Misfit, Shape, Step
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> Draft:
     loss: Loss | None = parts.get("loss")
     fold = _Fold()
     steps, output = fold.run(_with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",))
-    problems = list(fold.problems)
+    problems = [*fold.problems, *misplaced(layers, loss, facts.target)]
     if loss is not None and layers:
         problems += _output_problems(layers, loss, facts, target_kind(parts), output)
     made = None if None in layers or not steps else _plan(parts, facts, steps)
@@ -298,7 +299,7 @@ def _last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
 
 
 OUTPUTS = frozenset(
-    {"identity", "flatten", "softmax", "log_softmax", "softmin", "sigmoid", "hardsigmoid", "logsigmoid"}
+    {"identity", "flatten", "softmax", "log_softmax", "softmin", "sigmoid", "hardsigmoid", "logsigmoid", "target_scale"}
 )
 """What may stand behind the output layer. Behind any other layer, the output layer itself is what is missing."""
 

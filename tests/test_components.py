@@ -13,7 +13,7 @@ import ffspec
 from ffspec.builder.loss import build_loss
 from ffspec.builder.modules import Heaviside, PerceptronLoss, Residual
 from ffspec.builder.optimizer import build_optimizers
-from ffspec.builder.scaling import NTKLinear, Scale
+from ffspec.builder.scaling import NTKLinear, Scale, TargetScale
 from ffspec.schema import FAMILIES
 from ffspec.spec.base import Component, Family
 from ffspec.spec.inits import VECTOR_INITS
@@ -70,6 +70,8 @@ LAYERS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (
     ("repeat: {times: 2, layers: [{linear: 4}, tanh]}", (nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh())),
     ("residual: [{linear: 4}, tanh]", (Residual(nn.Linear(4, 4), nn.Tanh()),)),
 )
+ENDS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (("target_scale: false", (TargetScale(1, clamp=False),)),)
+"""Layers that stand last, behind the linear, where the target is a number."""
 INITS = (
     "uniform: {a: -0.1, b: 0.1}",
     "normal: {mean: 0.01, std: 0.1}",
@@ -179,6 +181,11 @@ def layer_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
     return row("layer", text, spec_of(layers=f"layers: [{{linear: 4}}, {flow(text)}, linear]\n"), modules)
 
 
+def end_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
+    layers = f"layers: [linear, {flow(text)}]\n"
+    return row("layer", text, spec_of(dataset=NUMBERS, layers=layers, loss="loss: mse\n"), modules)
+
+
 def init_row(text: str, argument: str = "init") -> Any:
     layers = f"layers: [{{linear: {{out_features: 6, {argument}: {flow(text)}}}}}, tanh, linear]\n"
     return row("initialiser" if argument == "init" else "bias initialiser", text, spec_of(layers=layers))
@@ -195,6 +202,7 @@ def metric_row(metric: Metric) -> Any:
 
 ROWS = (
     *(layer_row(*parts) for parts in LAYERS),
+    *(end_row(*parts) for parts in ENDS),
     *(init_row(text) for text in INITS),
     *(init_row(text, "bias_init") for text in INITS if name_of(text) in {init.name for init in VECTOR_INITS}),
     *(loss_row(*parts) for parts in LOSSES),
@@ -221,7 +229,9 @@ def test_a_component_from_text_to_trained_network_and_back(kind: str, name: str,
         assert all(isfinite(measure) for measures in evaluation.values() for measure in measures.values())
     match kind:
         case "layer":
-            assert [described(module) for module in [*model][1:-1]] == [described(module) for module in expected]
+            assert [described(module) for module in [*model][1 : 1 + len(expected)]] == [
+                described(module) for module in expected
+            ]
         case "loss":
             y = torch.from_numpy(result.data.splits["train"].y)
             counts: Any = [] if result.data.classes is None else y.bincount()

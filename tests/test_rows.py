@@ -152,7 +152,7 @@ def test_targets_of_another_size(scale: float, optimizer: str, rate: str, spread
     (item,) = found(regression(scale, optimizer))
     assert item.code == "FF202"
     assert item.message == f"targets should be of a size of 0.01 to 100 for an lr of {rate}, found y ({spread})"
-    assert item.hint == f"write a {word} lr, or bring the targets to a size of about 1"
+    assert item.hint == f"end the layers with target_scale, or write a {word} lr"
     assert item.path == ("optimizer", optimizer, "lr")
 
 

@@ -127,7 +127,7 @@ def test_every_layer_has_a_role() -> None:
     """A layer that no rule knows would pass for anything; that must be a decision."""
     roles = (
         network.LEARNING | network.ACTIVATIONS | network.NORMALISERS | network.NORMS | network.DROPOUTS
-        | network.SILENT | network.BLOCKS | network.SCALES
+        | network.SILENT | network.BLOCKS | network.SCALES | network.UNITS
     )  # fmt: skip
     given: dict[type[Layer], dict[str, int]] = {Linear: {"out_features": 4}}
     targets = {"ffspec.Residual", "ffspec.NTKLinear"}

@@ -24,6 +24,7 @@ OWN: dict[str, type[nn.Module]] = {
     "PerceptronLoss": modules.PerceptronLoss,
     "Scale": scaling.Scale,
     "NTKLinear": scaling.NTKLinear,
+    "TargetScale": scaling.TargetScale,
 }
 """What a call of the namespace ffspec names."""
 

@@ -1,7 +1,7 @@
-"""Layers that scale: what they multiply with is learnt, or follows from the width.
+"""Layers that scale: what they multiply with is learnt, or follows from the width or the targets.
 
-Shapes: B batch, F features, O outputs; any axes may stand in front of the last. An ejected script holds these classes
-as they are written here: each uses no more than torch.
+Shapes: B batch, F features, O outputs, C target columns; any axes may stand in front of the
+last. An ejected script holds these classes as they are written here: each uses no more than torch.
 """
 
 from __future__ import annotations
@@ -43,3 +43,55 @@ class NTKLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """Return the weighted sums; the inputs are scaled, for they are fewer than the weights."""
         return nn.functional.linear(x * (1 / sqrt(self.in_features)), self.weight, self.bias)
+
+
+class TargetScale(nn.Module):
+    """In eval mode, standardised predictions in the units of the target: center + scale * x.
+
+    While training nothing is done: the network is compared with standardised targets. Until it is
+    fitted, center is 0 and scale 1.
+
+    Args:
+        num_targets: Columns of the target.
+        clamp: Whether predictions stay within the range of the training targets.
+
+    Shape: (B, C) to the same.
+    """
+
+    center: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, num_targets: int, *, clamp: bool = True) -> None:
+        super().__init__()
+        self.num_targets = num_targets
+        self.clamp = clamp
+        self.register_buffer("center", torch.zeros(num_targets))
+        self.register_buffer("scale", torch.ones(num_targets))
+        self.register_buffer("low", torch.full((num_targets,), -torch.inf))
+        self.register_buffer("high", torch.full((num_targets,), torch.inf))
+
+    def fit(self, y: Tensor) -> None:
+        """Take mean, standard deviation and range of the training targets, (N, C) in float64."""
+        self.center.copy_(y.mean(dim=0))
+        self.low.copy_(y.amin(dim=0))
+        self.high.copy_(y.amax(dim=0))
+        self.scale.copy_(y.std(dim=0, unbiased=False))
+        # A target that is always the same has no unit of its own.
+        self.scale.masked_fill_((self.low == self.high) | (self.scale == 0), 1.0)
+
+    def standardise(self, y: Tensor) -> Tensor:
+        """Return targets, or predictions in their units, as the network works with them."""
+        return (y - self.center) / self.scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the predictions."""
+        if self.training:
+            return x
+        y = self.center + self.scale * x
+        return y.clamp(self.low, self.high) if self.clamp else y
+
+    def extra_repr(self) -> str:
+        """Return the arguments, as printing the network shows them."""
+        return f"{self.num_targets}, clamp={self.clamp}"

@@ -62,6 +62,7 @@ def _refuse(spec: Spec) -> None:
 
 def _script(subject: Subject, name: str, file: pathlib.Path | None) -> str:
     from ffspec.export.division import add_division
+    from ffspec.export.fitting import add_fitting
     from ffspec.export.loop import add_training
     from ffspec.export.measures import add_evaluation
     from ffspec.export.network import add_network
@@ -81,6 +82,7 @@ def _script(subject: Subject, name: str, file: pathlib.Path | None) -> str:
     _add_splits(script, subject)
     add_network(script, subject)
     add_weights(script, subject)
+    add_fitting(script, subject)
     add_objective(script, subject)
     add_evaluation(script, subject)
     add_optimizer(script, subject)

@@ -14,6 +14,7 @@ ADAM: dict[str, Any] = {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Linear": {"bias": True},
     "ffspec.NTKLinear": {"bias": True},
+    "ffspec.TargetScale": {"clamp": True},
     "nn.LeakyReLU": {"negative_slope": 0.01},
     "nn.PReLU": {"num_parameters": 1, "init": 0.25},
     "nn.ELU": {"alpha": 1.0},
@@ -66,6 +67,7 @@ POSITIONAL = {
     "nn.Linear": ("in_features", "out_features"),
     "ffspec.NTKLinear": ("in_features", "out_features"),
     "ffspec.Scale": ("num_features",),
+    "ffspec.TargetScale": ("num_targets",),
     "nn.PReLU": ("num_parameters",),
     "nn.Dropout": ("p",),
     "nn.AlphaDropout": ("p",),

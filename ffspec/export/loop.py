@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ffspec.export.measures import require_defined
-from ffspec.export.objective import target_of
+from ffspec.export.objective import training_target, unit_of
 from ffspec.export.steps import Timetable, optimizer_names
 from ffspec.export.text import literal
 from ffspec.planner import walk
@@ -59,10 +59,12 @@ class _Loop:
             self._script.use("copy")
             self._script.use("math")
             lines.append("best, waited, best_state = math.inf, 0, copy.deepcopy(model.state_dict())")
-        if self._subject.batch_size is None and target_of(self._subject, "y_train") != "y_train":
-            lines.append(f"target = {target_of(self._subject, 'y_train')}")
-        elif target_of(self._subject, "y_train") != "y_train":
-            lines.append(f"target_train = {target_of(self._subject, 'y_train')}")
+        if self._subject.batch_size is None and training_target(self._subject, "y_train") != "y_train":
+            lines.append(f"target = {training_target(self._subject, 'y_train')}")
+        elif training_target(self._subject, "y_train") != "y_train":
+            lines.append(f"target_train = {training_target(self._subject, 'y_train')}")
+        if unit := unit_of(self._subject):
+            lines.append(f"unit = {unit}  # of a loss, in those of the target")
         if self._table.counts_steps:
             lines.append("step = 0")
         return [*lines, 'before = check("before")']
@@ -70,6 +72,8 @@ class _Loop:
     def lines(self) -> list[str]:
         """Return the loop."""
         body = self._whole() if self._subject.batch_size is None else self._batches()
+        if unit_of(self._subject):
+            body.append("train_loss *= unit")
         for name in self._watched:
             body.append(f'on_{name} = evaluate("{name}")')
         shown = "".join(f"  {name} loss {{on_{name}['loss']}}" for name in self._watched)
@@ -95,7 +99,7 @@ class _Loop:
 
     def _whole(self) -> list[str]:
         """Return an epoch of one step of all rows: their order would change nothing but rounding."""
-        target = "y_train" if target_of(self._subject, "y_train") == "y_train" else "target"
+        target = "y_train" if training_target(self._subject, "y_train") == "y_train" else "target"
         lines = self._step("x_train", target, "")
         if self._subject.double:  # as a mean over the rows, which rounds
             return [*lines, "train_loss = loss.item() * len(x_train) / len(x_train)", *self._counted()]
@@ -103,7 +107,7 @@ class _Loop:
 
     def _batches(self) -> list[str]:
         """Return an epoch in batches, in a new order if asked."""
-        target = "y_train" if target_of(self._subject, "y_train") == "y_train" else "target_train"
+        target = "y_train" if training_target(self._subject, "y_train") == "y_train" else "target_train"
         rows, size = self._subject.sizes["train"], self._subject.batch_size or 1
         names = ["x_train", target]
         lines = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ffspec.diagnostics import Diagnostic, Path, SpecError
-from ffspec.export.objective import target_of
+from ffspec.export.objective import scaled, target_of, training_target, unit_of
 from ffspec.export.text import WIDTH, call, listing, literal
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ def check(when):
 def add_evaluation(script: Script, subject: Subject) -> None:
     """Add the functions `evaluate` and `check`."""
     measured = [metric for metric in subject.metrics if any(_defined(subject, metric, name) for name in subject.rows)]
-    target = target_of(subject, "y")
+    plain = scaled(subject) and not unit_of(subject)  # a loss in units of its own
+    target = training_target(subject, "y") if plain else target_of(subject, "y")
     name = "y" if target == "y" else "target"
+    output = "model[-1].standardise(output)" if plain else "output"
     shape = f"(len(y), {subject.classes})" if subject.spec.loss.target == "index" else f"{name}.shape"
     many = max(subject.sizes.values()) > ROWS_AT_ONCE
     parts = f"torch.cat([model(part) for part in x.split({ROWS_AT_ONCE})])"
@@ -49,7 +51,7 @@ def add_evaluation(script: Script, subject: Subject) -> None:
         "    assert not any(module.training for module in model.modules())",
         f"    with torch.inference_mode(){autocast}:",
         f"        output = {parts if many else 'model(x)'}",
-        f"        loss = criterion(output, {name}).item()",
+        f"        loss = criterion({output}, {name}).item()",
         "    model.train()",
         f"    assert output.shape == {shape}  # else the loss would compare every row with every other"
         if shape.endswith(".shape")

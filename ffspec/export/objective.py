@@ -16,6 +16,8 @@ PERCEPTRON = '''\
 def criterion(output, target):
     """Rosenblatt's criterion: only rows on the wrong side count."""
     return (-target * output).clamp(min=0).mean()'''
+UNITS = {"mse": 2, "l1": 1}
+"""The losses that grow by a power of the target's unit."""
 WORDS = {"probability": "0 or 1", "sign": "-1 or +1"}
 
 
@@ -46,6 +48,24 @@ def target_of(subject: Subject, name: str) -> str:
     if subject.classes is None:
         return name if subject.double else f"{name}.float()"
     return f"as_target({name})"
+
+
+def training_target(subject: Subject, name: str) -> str:
+    """Return the target of the loss while training: with a target_scale, it is standardised."""
+    if not scaled(subject):
+        return target_of(subject, name)
+    return f"model[-1].standardise({name})" + ("" if subject.double else ".float()")
+
+
+def scaled(subject: Subject) -> bool:
+    """Return whether the network ends with a target_scale."""
+    return subject.plan.steps[-1].call.target == "ffspec.TargetScale"
+
+
+def unit_of(subject: Subject) -> str:
+    """Return what a loss of train mode is multiplied with to be in the units of an evaluation; empty for 1."""
+    power = UNITS.get(subject.spec.loss.name)
+    return f"model[-1].scale.double().pow({power}).mean().item()" if scaled(subject) and power else ""
 
 
 def _add_form(script: Script, subject: Subject) -> None:

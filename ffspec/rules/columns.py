@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
-from ffspec.rules.network import LEARNING, NORMS, effective, layer_at
+from ffspec.rules.network import LEARNING, NORMS, UNITS, effective, layer_at
 from ffspec.rules.rule import DataRule
 from ffspec.rules.settings import ADAMS
 from ffspec.spec.tables import Inline, Table
@@ -143,7 +143,8 @@ class TargetSize(DataRule):
         """Look at each column of the training targets, unless the spec gives a learning rate or a first guess."""
         loss, optimizer, scheduler = (draft.parts.get(key) for key in ("loss", "optimizer", "scheduler"))
         plain = loss is not None and loss.target == "value" and loss.name != "poisson_nll" and loaded.classes is None
-        if not plain or optimizer is None or optimizer.name in {"lbfgs", "rprop"}:
+        scaled = any(step.call.target in UNITS for step in draft.steps)
+        if not plain or scaled or optimizer is None or optimizer.name in {"lbfgs", "rprop"}:
             return
         last = _last_linear(draft)
         peak = scheduler.max_lr if scheduler is not None and scheduler.name == "one_cycle" else None
@@ -162,9 +163,10 @@ class TargetSize(DataRule):
             if spread < SMALLEST and not chosen
         ]
         if large or tiny:
-            yield self._told(optimizer, large or tiny, most, large=bool(large))
+            end = len(draft.parts["layers"]) - 1
+            yield self._told(optimizer, large or tiny, most, large=bool(large), end=end)
 
-    def _told(self, optimizer: Any, strange: Sequence[str], most: float, *, large: bool) -> Diagnostic:
+    def _told(self, optimizer: Any, strange: Sequence[str], most: float, *, large: bool, end: int) -> Diagnostic:
         from ffspec.data.problems import some
 
         # Steps as long as lr take for ever to a large target; steps that grow with the error shoot beyond it.
@@ -173,7 +175,8 @@ class TargetSize(DataRule):
             f"targets should be of a size of {SMALLEST:g} to {most:g} for an lr of {optimizer.lr:g}, found "
             f"{some(strange)}",
             ("optimizer", optimizer.name, "lr"),
-            hint=f"write a {word} lr, or bring the targets to a size of about 1",
+            hint=f"end the layers with target_scale, or write a {word} lr",
+            edit=Edit(action="insert", path=("layers", end), value="target_scale", safe=False),
         )
 
 

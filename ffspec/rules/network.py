@@ -21,6 +21,8 @@ SILENT = frozenset({"nn.Identity", "nn.Flatten"})
 """What changes no number."""
 SCALES = frozenset({"ffspec.Scale"})
 """What multiplies each feature with a number of its own, learnt but of no power alone."""
+UNITS = frozenset({"ffspec.TargetScale"})
+"""What only changes the units of the output: the loss compares what stands in front of it."""
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
 NORMS = frozenset({"nn.BatchNorm1d", "nn.LayerNorm", "nn.RMSNorm"})
 NORMALISERS = frozenset({"nn.Softmax", "nn.Softmin", "nn.LogSoftmax"})
@@ -32,7 +34,7 @@ ACTIVATIONS = frozenset(
         "Tanhshrink", "Threshold", "GLU",
     )} | {"ffspec.Heaviside"}
 )  # fmt: skip
-LINEAR = LEARNING | SILENT | DROPOUTS | SCALES | {"nn.BatchNorm1d"}
+LINEAR = LEARNING | SILENT | DROPOUTS | SCALES | UNITS | {"nn.BatchNorm1d"}
 """What, in eval mode, is a linear map and a shift."""
 
 _RANGES: dict[str, tuple[float, float]] = {
@@ -76,8 +78,8 @@ def in_words(low: float, high: float) -> str:
 
 
 def effective(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps that change numbers in eval mode."""
-    return [step for step in steps if step.call.target not in SILENT | DROPOUTS]
+    """Return the steps that change numbers in eval mode, apart from their units."""
+    return [step for step in steps if step.call.target not in SILENT | UNITS | DROPOUTS]
 
 
 def chains(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:

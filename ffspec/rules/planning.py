@@ -60,4 +60,13 @@ CODES: tuple[Code, ...] = (
         wrong="dataset: diabetes\nlayers: [{linear: 16}, relu, {linear: 2}]\nloss: mse\n",
         right="dataset: diabetes\nlayers: [{linear: 16}, relu, linear]\nloss: mse\n",
     ),
+    Code(
+        code="FF127",
+        title="a layer out of place",
+        reason="target_scale turns standardised predictions back into the units of the target. So it stands behind "
+        "everything else, and only where the loss compares numbers: mse, l1, smooth_l1 or "
+        "huber. Classes have no units.",
+        wrong="dataset: diabetes\nlayers: [target_scale, linear]\nloss: mse\n",
+        right="dataset: diabetes\nlayers: [linear, target_scale]\nloss: mse\n",
+    ),
 )

@@ -9,7 +9,7 @@ from ffspec.codes import Code
 from ffspec.diagnostics import Severity
 from ffspec.planner import target_kind
 from ffspec.rules.heads import head
-from ffspec.rules.network import NORMALISERS, in_words, name_of, range_of, removal
+from ffspec.rules.network import NORMALISERS, UNITS, in_words, name_of, range_of, removal
 from ffspec.rules.rule import DataRule, StaticRule
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class NarrowOutput(StaticRule, DataRule):
         if draft.parts["loss"].output == "log_rate":
             yield from self._rate(draft, step)
             return
-        inline = getattr(dataset.source, "y", None)
+        inline = None if _scaled(draft) else getattr(dataset.source, "y", None)
         if inline is not None:
             numbers = _numbers(inline)
             low, high = range_of(step)
@@ -68,7 +68,8 @@ class NarrowOutput(StaticRule, DataRule):
         if step is not None and draft.parts["loss"].output == "log_rate":
             yield from self._rate(draft, step)
         elif step is not None:
-            targets = loaded.splits["train"].y.reshape(-1)
+            y = loaded.splits["train"].y
+            targets = (_standardised(y) if _scaled(draft) else y).reshape(-1)
             low, high = range_of(step)
             yield from self._compare(draft, step, int(((targets < low) | (targets > high)).sum()), len(targets))
 
@@ -102,6 +103,17 @@ class NarrowOutput(StaticRule, DataRule):
                 severity=Severity.ERROR,
                 edit=removal(step),
             )
+
+
+def _scaled(draft: Draft) -> bool:
+    """Return whether the last layer is compared with standardised targets."""
+    return any(step.call.target in UNITS for step in draft.steps)
+
+
+def _standardised(y: Any) -> Any:
+    """Return the targets as the network sees them, (N, C)."""
+    deviations = y.std(axis=0)
+    return (y - y.mean(axis=0)) / (deviations + (deviations == 0))
 
 
 def _numbers(inline: Any) -> list[float]:

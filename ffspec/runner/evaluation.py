@@ -20,10 +20,13 @@ from ffspec.runner.metrics import measure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ffspec.builder.scaling import TargetScale
     from ffspec.spec.kinds import Loss
     from ffspec.spec.metrics import Metric
 
 ROWS_AT_ONCE = 16_384
+UNITS = {"mse": 2, "l1": 1}
+"""The losses that grow by a power of the target's unit."""
 
 Measures = dict[str, float]
 """The loss and the metrics of one split."""
@@ -37,7 +40,7 @@ class Batch:
     y: Tensor
     """Class numbers (B,), or numbers (B, C)."""
     target: Tensor
-    """What the loss compares the output with."""
+    """What the loss compares the output with, while training; with a target_scale, it is standardised."""
 
     @property
     def rows(self) -> int:
@@ -54,6 +57,27 @@ class Judge:
     classes: int | None
     metrics: Sequence[Metric]
     autocast: Callable[[], torch.autocast]
+    scale: TargetScale | None = None
+    """Where the network ends with one, what the units of the target are."""
+
+    def loss_of(self, output: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of an output of eval mode: in the units of the target where they are those of the loss."""
+        if self.scale is None:
+            return self._compared(output, batch.target)
+        if self.spec.name in UNITS:
+            return self._compared(output, batch.y.to(batch.target.dtype))
+        return self._compared(self.scale.standardise(output), batch.target)
+
+    @property
+    def unit(self) -> float:
+        """What a loss of train mode is multiplied with, to be in the units that `loss_of` has."""
+        if self.scale is None or self.spec.name not in UNITS:
+            return 1.0
+        return float(self.scale.scale.double().pow(UNITS[self.spec.name]).mean())
+
+    def _compared(self, output: Tensor, target: Tensor) -> Tensor:
+        loss: Tensor = self.loss(output, target)
+        return loss
 
 
 def check(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict[str, Measures]:
@@ -137,7 +161,7 @@ def _measured(name: str, output: Tensor, batch: Batch, judge: Judge) -> Measures
     if not bool(output.isfinite().all()):
         raise DivergedError(f"the network's output on the {name} split is not finite")
     with judge.autocast():
-        loss = float(judge.loss(output, batch.target))
+        loss = float(judge.loss_of(output, batch))
     if not isfinite(loss):
         raise DivergedError(f"the loss on the {name} split is {loss}")
     return {"loss": loss, **measure(output, batch.y, judge.spec, judge.classes, judge.metrics)}

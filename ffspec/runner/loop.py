@@ -93,7 +93,7 @@ class Trainer:
         cursor = self.cursor
         self.network.train()
         while not cursor.ended and cursor.epoch <= self.settings.epochs:
-            loss = self._epoch()
+            loss = self._epoch() * self.judge.unit
             row: Row = {"epoch": cursor.epoch, "lr": cursor.lr, "loss": loss}
             if not isfinite(row["loss"]) or not isfinite(row["lr"]):
                 message = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ffspec.builder.fitting import fit_targets, target_scale_of
 from ffspec.builder.loss import build_loss, encode
 from ffspec.builder.network import build_network, parameter_type
 from ffspec.builder.optimizer import build_optimizers
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from ffspec.builder.scaling import TargetScale
     from ffspec.data import Loaded
     from ffspec.planner import Plan
     from ffspec.runner.loop import Keeper
@@ -53,14 +55,18 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     """
     device = choose_device(spec.training.device)
     dtype = parameter_type(spec.training.precision)
-    judge = judge_of(spec, plan, loaded, device)
+    network = build_network(plan, seed=spec.seed, precision=spec.training.precision)
+    # A copy of its own, as of the rows: where a view begins can decide how a sum is rounded.
+    fit_targets(network, torch.from_numpy(loaded.splits["train"].y).clone())
+    judge = judge_of(spec, plan, loaded, device, target_scale_of(network))
+    splits = {name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()}
     return Setup(
         spec=spec,
         plan=plan,
         loaded=loaded,
-        network=build_network(plan, seed=spec.seed, precision=spec.training.precision).to(device),
+        network=network.to(device),
         judge=judge,
-        splits={name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()},
+        splits=splits,
     )
 
 
@@ -122,8 +128,8 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Judge:
-    """Return what evaluates the network of a spec on this data."""
+def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale: TargetScale | None = None) -> Judge:
+    """Return what evaluates the network of a spec on this data; `scale` knows the units of its target."""
     classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
     y = torch.from_numpy(loaded.splits["train"].y)
     counts = [] if classes is None else torch.bincount(y, minlength=classes).tolist()
@@ -134,14 +140,16 @@ def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device) -> Ju
         classes=classes,
         metrics=chosen_metrics(spec, plan),
         autocast=partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16),
+        scale=scale,
     )
 
 
 def _batch(x: Any, y: Any, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:
     target = torch.from_numpy(y)
+    wanted = target if judge.scale is None else judge.scale.standardise(target)
     return Batch(
         # A copy of its own: a view that begins between two cache lines may be rounded otherwise.
         x=torch.from_numpy(x).to(device=device, dtype=dtype, copy=True),
         y=target.to(device),
-        target=encode(target, judge.spec.target, judge.classes, dtype).to(device),
+        target=encode(wanted, judge.spec.target, judge.classes, dtype).to(device),
     )

@@ -137,5 +137,7 @@ def _both_modes(setup: Setup, x_BF: Tensor, target: Tensor) -> tuple[float | Non
         parts = zip(torch.split(x_BF[:whole], size), torch.split(target[:whole], size), strict=True)
         losses = [float(judge.loss(copy(part), wanted)) for part, wanted in parts]
     with eval_mode(network), torch.inference_mode(), judge.autocast():
-        evaluated = float(judge.loss(forward(network, x_BF[:whole], judge), target[:whole]))
-    return sum(losses) / len(losses), evaluated
+        output = forward(network, x_BF[:whole], judge)
+        output = output if judge.scale is None else judge.scale.standardise(output)
+        evaluated = float(judge.loss(output, target[:whole]))
+    return sum(losses) / len(losses) * judge.unit, evaluated * judge.unit

@@ -220,6 +220,29 @@ class Scale(Layer):
         )
 
 
+@final
+class TargetScale(Layer):
+    """The last layer of a regression: the network learns standardised targets, and answers in the target's own units.
+
+    Mean, standard deviation and range of the training targets are taken before training. While training, the output is
+    compared with standardised targets; in eval mode it is turned back.
+    """
+
+    name: ClassVar[str] = "target_scale"
+    sole: ClassVar[str | None] = "clamp"
+    clamp: bool = Field(True, description="Whether predictions stay within the range of the training targets.")
+
+    def as_step(self, shape: Shape) -> Step:
+        """Keep the shape; a product and a sum an element, and two comparisons."""
+        return Step(
+            call=Call("ffspec.TargetScale", {"num_targets": shape[-1], "clamp": self.clamp}),
+            input=shape,
+            output=shape,
+            flops=times(size(shape), 4 if self.clamp else 2),
+        )
+
+
 LAYERS: tuple[type[Layer | Block], ...] = (
-    Linear, *ACTIVATIONS, Dropout, AlphaDropout, BatchNorm, LayerNorm, RMSNorm, Scale, Flatten, Repeat, Residual,
+    Linear, *ACTIVATIONS, Dropout, AlphaDropout, BatchNorm, LayerNorm, RMSNorm, Scale, TargetScale, Flatten,
+    Repeat, Residual,
 )  # fmt: skip

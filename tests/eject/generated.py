@@ -91,6 +91,8 @@ LOSSES: tuple[tuple[str, str, str], ...] = (
     ("pair", "nll: {weight: [1, 2]}", "log_softmax"),
     ("classes", "nll", "log_softmax"),
     ("values", "mse", ""),
+    ("values", "mse", "target_scale"),
+    ("values", "huber: 0.5", "target_scale: false"),
     ("pair", "mse", ""),
     ("values", "l1", ""),
     ("values", "smooth_l1: 0.5", ""),
@@ -189,6 +191,7 @@ def _generate(index: int, random: Random) -> Generated:
     lines += [f"optimizer: {flow(optimizer)}", *([f"scheduler: {flow(scheduler)}"] if scheduler else []), training]
     lines.append(f"metrics: [{', '.join(measured)}]")
     named = {f"layer {name_of(text)}" for text in layers} | {f"metric {name}" for name in measured}
+    named |= {f"layer {name_of(tail)}"} if tail else set()
     named |= {f"loss {name_of(loss)}", f"optimizer {name_of(optimizer)}", *starts, *parts, *watched}
     named |= {f"scheduler {name}" for name in re.findall(r"\b[a-z_]{4,}\b", scheduler)}
     return Generated("\n".join(lines) + "\n", frozenset(named))
@@ -238,7 +241,7 @@ def _network(index: int, layers: list[str], tail: str) -> tuple[str, set[str]]:
             start = f", init: {flow(first)}, bias_init: {flow(second)}"
             told = {f"initialiser {name_of(first)}", f"bias initialiser {name_of(second)}"}
         parts += [f"{{linear: {{out_features: 4{start}}}}}", flow(layer)]
-    return f"[{', '.join([*parts, 'linear', *([tail] if tail else [])])}]", told
+    return f"[{', '.join([*parts, 'linear', *([flow(tail)] if tail else [])])}]", told
 
 
 def _training(optimizer: str, random: Random, *, validated: bool) -> tuple[str, set[str]]:
