@@ -254,14 +254,14 @@ class _Fold:
 
     def _leaf(self, layer: Layer, shape: Shape, here: Path) -> tuple[Step, Shape]:
         try:
-            step = replace(layer.as_step(shape), path=here)
+            step = replace(layer.as_step(shape), path=here, layer=layer.name)
         except Misfit as misfit:
             path = (*here, layer.name, misfit.argument) if misfit.argument else here
             edit = None
             if misfit.instead is not None:  # the layer before may be what is wrong
                 edit = Edit(action="replace", path=path, value=misfit.instead, safe=False)
             self._report(misfit.code, misfit.message, path, misfit.hint, edit)
-            return Step(call=UNKNOWN, input=shape, output=(None,), path=here), (None,)
+            return Step(call=UNKNOWN, input=shape, output=(None,), path=here, layer=layer.name), (None,)
         before, self._parameters = self._parameters, self._parameters + (step.parameters or 0)
         if before <= PARAMETER_LIMIT < self._parameters:
             self._report("FF020", f"a network may have at most {PARAMETER_LIMIT:,} parameters", here)
@@ -277,8 +277,9 @@ class _Fold:
                 f"end them with linear: {shape[-1]}",
             )
         width = shape[-1]
-        step = Step(call=Call("ffspec.Residual"), input=shape, output=shape, flops=width, path=here, steps=steps)
-        return step, shape
+        call = Call("ffspec.Residual")
+        made = Step(call=call, input=shape, output=shape, flops=width, path=here, layer=layer.name, steps=steps)
+        return made, shape
 
     def _report(self, code: str, message: str, path: Path, hint: str | None = None, edit: Edit | None = None) -> None:
         """Add a fault, once for all turns of a repeat."""

@@ -17,6 +17,7 @@ from ffspec.rules import codes
 from ffspec.spec.base import Component, Node
 from ffspec.spec.dataset import SOURCES, Prepare, Split
 from ffspec.spec.grammar import kinds_of
+from ffspec.spec.grouping import ParameterGroup
 from ffspec.spec.inits import INITS
 from ffspec.spec.layers import LAYERS
 from ffspec.spec.losses import LOSSES
@@ -215,6 +216,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "inits": lambda: components(INITS),
     "losses": lambda: components(LOSSES),
     "optimizers": lambda: components(OPTIMIZERS),
+    "groups": lambda: keys(ParameterGroup),
     "schedulers": lambda: components(SCHEDULERS),
     "training": lambda: keys(Training),
     "early_stopping": lambda: keys(EarlyStopping),

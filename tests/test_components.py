@@ -106,7 +106,7 @@ LOSSES: tuple[tuple[str, str, str, nn.Module], ...] = (
     ("multi_label_soft_margin", CLASSES, HEAD, nn.MultiLabelSoftMarginLoss()),
     ("perceptron", PAIR, "[linear]", PerceptronLoss()),
 )  # fmt: skip
-OPTIMIZERS = (
+UNGROUPED = (
     "sgd: {lr: 0.05, momentum: 0.9, dampening: 0.1, weight_decay: 0.01}",
     "sgd: {lr: 0.05, momentum: 0.9, nesterov: true}",
     "adam: {lr: 0.01, betas: [0.8, 0.99], eps: 1e-6, weight_decay: 0.01, amsgrad: true}",
@@ -131,6 +131,14 @@ OPTIMIZERS = (
         "lbfgs: {lr: 0.5, max_iter: 4, max_eval: 6, tolerance_grad: 1e-6, tolerance_change: 1e-8, history_size: 5,"
         " line_search_fn: strong_wolfe}"
     ),
+)
+GROUPS = {
+    "lbfgs": "",
+    "rprop": ", groups: [{layers: [linear], parameters: bias, lr: 0.5}]",
+}
+OPTIMIZERS = tuple(
+    text[:-1] + GROUPS.get(text.partition(":")[0], ", groups: [{parameters: bias, lr: 0.5, weight_decay: 0.1}]") + "}"
+    for text in UNGROUPED
 )
 SCHEDULERS = (
     "constant: {factor: 0.5, total_iters: 1, interval: step}",
@@ -237,7 +245,7 @@ def test_a_component_from_text_to_trained_network_and_back(kind: str, name: str,
             counts: Any = [] if result.data.classes is None else y.bincount()
             assert described(build_loss(planned.loss, counts=[*map(int, counts)])) == described(expected)
         case "optimizer":
-            assert_constructed(build_optimizers(spec.optimizer, model), spec.optimizer)
+            assert_constructed(build_optimizers(spec.optimizer, model, planned.steps), spec.optimizer)
         case "metric":
             assert name in result.after["train"]
 
@@ -253,7 +261,7 @@ def described(module: nn.Module) -> tuple[Any, ...]:
 def assert_constructed(made: tuple[torch.optim.Optimizer, ...], component: Component) -> None:
     first, last = made[0], made[-1]
     assert type(first).__name__.lower() == component.name
-    for name in type(component).model_fields:
+    for name in type(component).model_fields.keys() - {"groups"}:
         value = last.defaults["lr"] if name == "adamw_lr" else first.defaults[name]
         assert value == getattr(component, name), name
 

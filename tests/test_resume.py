@@ -41,6 +41,7 @@ STEPS = 17 * 4
 
 KINDS = {
     "sgd": ("{sgd: {lr: 0.05, momentum: 0.9}}", "{step: 2}"),
+    "adam": ("{adam: {groups: [{layers: batch_norm, lr: 6}, {parameters: bias, lr: 0.1}]}}", "{one_cycle: 0.01}"),
     "lbfgs": ("{lbfgs: {max_iter: 3}}", "constant"),
     "adafactor": ("adafactor", "{exponential: 0.9}"),
     "muon": ("muon", "{one_cycle: 0.01}"),

@@ -16,12 +16,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from ffspec.spec.grouping import factors_by_name
 from ffspec.spec.step import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ffspec.spec.grouping import Factors
     from ffspec.spec.kinds import Optimizer as OptimizerSpec
+    from ffspec.spec.step import Step
 
 FUSED = {
     "SGD": ("cpu", "cuda", "mps"),
@@ -32,16 +35,32 @@ FUSED = {
 """The optimizers PyTorch has one kernel for, and where."""
 
 
-def build_optimizers(spec: OptimizerSpec, network: nn.Module) -> tuple[Optimizer, ...]:
-    """Build what trains a network: one optimizer, or two where the method leaves some parameters to another."""
+def build_optimizers(spec: OptimizerSpec, network: nn.Module, steps: Sequence[Step] = ()) -> tuple[Optimizer, ...]:
+    """Build what trains a network: one optimizer, or two where the method leaves some parameters to another.
+
+    Args:
+        spec: The optimizer.
+        network: What it trains.
+        steps: The steps the network was built from; its groups name their layers.
+    """
+    factors = _factors(spec, network, steps)
     if spec.name != "muon":
-        return (construct_optimizer(spec.call(), network.parameters()),)
+        return (construct_optimizer(spec.call(), network.parameters(), factors),)
     matrices = hidden_matrices(network)
     chosen = {id(parameter) for parameter in matrices}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in chosen]
     others = Call("optim.AdamW", {"lr": getattr(spec, "adamw_lr", 1e-3)})
     parts = ((spec.call(), matrices), (others, rest))
-    return tuple(construct_optimizer(call, parameters) for call, parameters in parts if parameters)
+    return tuple(construct_optimizer(call, parameters, factors) for call, parameters in parts if parameters)
+
+
+def _factors(spec: OptimizerSpec, network: nn.Module, steps: Sequence[Step]) -> dict[nn.Parameter, Factors]:
+    """Return the factors of every parameter; none where the spec has no groups."""
+    groups = getattr(spec, "groups", ())
+    if not groups:
+        return {}
+    named = dict(network.named_parameters())
+    return dict(zip(named.values(), factors_by_name(groups, steps, named), strict=True))
 
 
 def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
@@ -50,18 +69,41 @@ def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
     return [cast("nn.Parameter", linear.weight) for linear in linears[1:-1]]
 
 
-def construct_optimizer(call: Call, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Construct the torch optimizer a call names, fused where PyTorch can."""
+def construct_optimizer(
+    call: Call, parameters: Iterable[nn.Parameter], factors: Mapping[nn.Parameter, Factors] | None = None
+) -> Optimizer:
+    """Construct the torch optimizer a call names, fused where PyTorch can.
+
+    Args:
+        call: The call.
+        parameters: What it trains.
+        factors: What lr and weight_decay of each parameter are multiplied with; those with the same make one group.
+    """
     kind = getattr(torch.optim, call.target.removeprefix("optim."))
     listed = list(parameters)
     places = FUSED.get(kind.__name__, ())
     if listed and all(parameter.device.type in places for parameter in listed):
         call = replace(call, arguments={**call.arguments, "fused": True})
     with _uncompiled_constructor():
-        optimizer: Optimizer = kind(listed, **call.arguments)
+        members = _grouped(listed, factors) if factors else {}
+        optimizer: Optimizer = kind([{"params": one} for one in members.values()] or listed, **call.arguments)
+    for group, (lr, weight_decay) in zip(optimizer.param_groups, members, strict=False):
+        group["lr"], group["factor"] = group["lr"] * lr, lr
+        if "weight_decay" in group:
+            group["weight_decay"] *= weight_decay
     bare: Any = torch.no_grad()(inspect.unwrap(kind.step))
     optimizer.step = MethodType(bare, optimizer)  # type: ignore[method-assign]
     return optimizer
+
+
+def _grouped(
+    parameters: Iterable[nn.Parameter], factors: Mapping[nn.Parameter, Factors]
+) -> dict[Factors, list[nn.Parameter]]:
+    """Return the parameters of each pair of factors, in the order of the network."""
+    members: dict[Factors, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        members.setdefault(factors[parameter], []).append(parameter)
+    return members
 
 
 def state_of(optimizer: Optimizer) -> dict[str, Any]:

@@ -90,11 +90,19 @@ class Schedule:
             arguments["mode"] = "max" if self._maximize else "min"
         if kind is lr_scheduler.OneCycleLR and not _has_momentum(optimizer):
             arguments["cycle_momentum"] = False
+        if "factor" in optimizer.param_groups[0]:
+            _multiply(arguments, [group["factor"] for group in optimizer.param_groups])
         if kind is lr_scheduler.OneCycleLR and arguments["pct_start"] * arguments["total_steps"] == 1:
             # A rise of exactly one step: OneCycleLR would divide by its length, zero.
             arguments["pct_start"] *= 1 + 1e-9
         scheduler: lr_scheduler.LRScheduler = kind(optimizer, **arguments)
         return scheduler
+
+
+def _multiply(arguments: dict[str, Any], factors: Sequence[float]) -> None:
+    """Give each group of an optimizer learning rates of its own, where a schedule names them."""
+    for name in {"max_lr", "min_lr"} & arguments.keys():
+        arguments[name] = [arguments[name] * factor for factor in factors]
 
 
 def _has_momentum(optimizer: Optimizer) -> bool:

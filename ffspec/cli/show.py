@@ -49,6 +49,8 @@ def _as_text(title: str, spec: Spec, plan: Plan) -> str:
     layers = table(("", "layer", "in", "out", "parameters", "FLOPs/row"), rows, left=2)
     parts = [("data", spec.dataset), ("loss", spec.loss), ("optimizer", spec.optimizer), ("scheduler", spec.scheduler)]
     lines = [f"  {name:<10} {_line(to_plain(part))}" for name, part in parts if part is not None]
+    place = next(index for index, line in enumerate(lines) if line.startswith("  optimizer")) + 1
+    lines[place:place] = [f"  {'groups' * (not index):<10} {line}" for index, line in enumerate(_groups(spec, plan))]
     lines.insert(1, f"  {'rows':<10} {_rows_of(plan)}")
     lines.append(f"  {'training':<10} {_training(spec, plan)}")
     return "\n".join([title, layers, "", *lines])
@@ -92,6 +94,15 @@ def _training(spec: Spec, plan: Plan) -> str:
     return f"{training.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}"
 
 
+def _groups(spec: Spec, plan: Plan) -> Iterator[str]:
+    """Yield a line for each group of parameters, if the optimizer has groups."""
+    from ffspec.spec.grouping import described
+
+    groups = getattr(spec.optimizer, "groups", ())
+    for (lr, decay), members in described(groups, plan.steps).items() if groups else ():
+        yield f"lr x {lr:g}{'' if decay == 1 else f', weight_decay x {decay:g}'}: {', '.join(members)}"
+
+
 def _line(value: Any) -> str:
     """Write a plain value in one line, in YAML's flow style."""
     if isinstance(value, dict):
@@ -115,6 +126,7 @@ def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
         "steps": [_step(step) for step in plan.steps],
         "loss": str(plan.loss),
         "optimizer": str(plan.optimizer),
+        "groups": [*_groups(spec, plan)],
     }
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ffspec.export.defaults import FUSED, MOMENTUM, arguments_of
-from ffspec.export.text import WIDTH, bracketed, call
+from ffspec.export.grouping import add_groups, has_groups
+from ffspec.export.text import WIDTH, bracketed, call, literal
 from ffspec.spec.metrics import larger_is_better
 from ffspec.spec.step import LINEARS, Call
 
@@ -25,22 +26,23 @@ def add_optimizer(script: Script, subject: Subject) -> None:
     spec = subject.spec.optimizer
     fused = "fused" if spec.torch in FUSED else ""
     told = "# The optimizer; fused: one kernel for all of a step." if fused else "# The optimizer."
+    add_groups(script, subject)
     if spec.name != "muon":
-        script.add(told, _optimizer(spec.call(), "model.parameters()", "optimizer = "))
+        script.add(told, _optimizer(subject, spec.call(), "model.parameters()", "optimizer = "))
         return
     hidden = hidden_matrices(subject.plan.steps)
     others = Call("optim.AdamW", {"lr": getattr(spec, "adamw_lr", 1e-3)})
     if not hidden:
         script.add("# The optimizer: without a matrix between hidden layers, there is nothing for Muon.",
-                   _optimizer(others, "model.parameters()", "optimizer = "))  # fmt: skip
+                   _optimizer(subject, others, "model.parameters()", "optimizer = "))  # fmt: skip
         return
     names = [f"model{''.join(f'[{part}]' for part in name.split('.'))}.weight" for name in hidden]
     script.add(
         "# The optimizers: Muon for the matrices between hidden layers, AdamW for all else.",
         bracketed("hidden = [", names, "]"),
         "others = [p for p in model.parameters() if all(p is not weight for weight in hidden)]",
-        _optimizer(spec.call(), "hidden", "muon = "),
-        _optimizer(others, "others", "adamw = "),
+        _optimizer(subject, spec.call(), "hidden", "muon = "),
+        _optimizer(subject, others, "others", "adamw = "),
     )
 
 
@@ -63,9 +65,13 @@ def _linears(steps: Sequence[Step], prefix: str) -> Iterator[str]:
         yield from _linears(step.steps, f"{prefix}{position}.")
 
 
-def _optimizer(made: Call, parameters: str, head: str) -> str:
+def _optimizer(subject: Subject, made: Call, parameters: str, head: str) -> str:
     kind = made.target.removeprefix("optim.")
     fused = ["fused=True"] if kind in FUSED else []
+    if has_groups(subject):
+        decay = made.arguments.get("weight_decay", 0.01 if kind == "AdamW" else None)
+        settings = [parameters, literal(made.arguments["lr"]), *([] if decay is None else [literal(decay)])]
+        parameters = f"grouped({', '.join(settings)})"
     return call(f"torch.optim.{kind}", [parameters, *arguments_of(made), *fused], head=head)
 
 
@@ -166,7 +172,7 @@ class Timetable:
     def _made(self, phase: Phase, indent: int) -> list[str]:
         kind = phase.call.target.removeprefix("lr_scheduler.")
         fitting = self._fitting(phase, self._subject.spec.optimizer.torch)
-        arguments = ["optimizer", *map(self._named, arguments_of(fitting))]
+        arguments = ["optimizer", *map(self._named, map(self._multiplied, arguments_of(fitting)))]
         name = f"torch.optim.lr_scheduler.{kind}"
         if len(self._names) == 1:
             made = textwrap.dedent(call(name, arguments, head="scheduler = ", indent=indent))
@@ -185,6 +191,13 @@ class Timetable:
         scheduler = self._subject.spec.scheduler
         length = None if scheduler is None or scheduler.interval == "step" else scheduler.length
         return f"{length}=EPOCHS" if argument == f"{length}={self._epochs}" else argument
+
+    def _multiplied(self, argument: str) -> str:
+        """Return a learning rate for each group of parameters, where there are groups."""
+        name, _, value = argument.partition("=")
+        if name not in {"max_lr", "min_lr"} or not has_groups(self._subject):
+            return argument
+        return f'{name}=[{value} * group["factor"] for group in optimizer.param_groups]'
 
     def _fitting(self, phase: Phase, optimizer: str) -> Call:
         """Return the call with what the optimizer and the length ask of it."""

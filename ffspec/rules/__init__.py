@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft
-from ffspec.rules import consistency, dropout, heads, memory, obstacles, settings, stack, targets
+from ffspec.rules import consistency, dropout, grouping, heads, memory, obstacles, settings, stack, targets
 from ffspec.rules.rule import DataRule
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ STATIC: tuple[StaticRule, ...] = (
     consistency.MetricOfTheOtherTask(),
     obstacles.WeightsOfClasses(),
     memory.TooLarge(),
+    grouping.StrangeGroups(),
     heads.SoftmaxBeforeCrossEntropy(),
     heads.LogSoftmaxBeforeCrossEntropy(),
     heads.SigmoidBeforeLogits(),

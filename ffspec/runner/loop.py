@@ -190,7 +190,11 @@ class Trainer:
             nn.utils.clip_grad_norm_(parameters, self.settings.clip_grad_norm)
 
     def _lr(self) -> float:
-        return float(self.optimizers[0].param_groups[0]["lr"])
+        """Return the learning rate of parameters without a factor of their own."""
+        rates = [(group["lr"], group.get("factor", 1.0)) for group in self.optimizers[0].param_groups]
+        rates.sort(key=lambda rate: (rate[1] != 1, rate[1] == 0))
+        lr, factor = rates[0]
+        return float(lr / factor) if factor else 0.0
 
     def _monitored(self, row: Row, name: str) -> float:
         """Return what a plateau is looked for in: by default the validation loss, or else the training loss."""

@@ -73,7 +73,7 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
 def trainer_of(setup: Setup, watch: Watch | None = None, keeper: Keeper | None = None) -> Trainer:
     """Return what trains a set-up network."""
     spec, plan = setup.spec, setup.plan
-    optimizers = build_optimizers(spec.optimizer, setup.network)
+    optimizers = build_optimizers(spec.optimizer, setup.network, plan.steps)
     monitor = watched_by(plan.schedule)
     stopping = spec.training.early_stopping
     return Trainer(

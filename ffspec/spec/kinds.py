@@ -61,8 +61,8 @@ class Optimizer(Component):
     torch: ClassVar[str]
 
     def call(self) -> Call:
-        """Return the torch call."""
-        return Call(f"optim.{self.torch}", given(self))
+        """Return the torch call, for parameters without factors of their own."""
+        return Call(f"optim.{self.torch}", {name: value for name, value in given(self).items() if name != "groups"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

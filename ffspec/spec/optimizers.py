@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal, Self, final
 
 from pydantic import Field, model_validator
 
-from ffspec.spec.base import require
+from ffspec.spec.base import refuse, require
+from ffspec.spec.grouping import Groups
 from ffspec.spec.kinds import Optimizer
 from ffspec.spec.step import Call, fields_of
 
@@ -31,6 +32,7 @@ class SGD(Optimizer):
     dampening: float = Field(0.0, ge=-1e6, le=1e6, description="The share of the gradient left out of the momentum.")
     weight_decay: Decay = 0.0
     nesterov: bool = Field(False, description="Nesterov's momentum; needs momentum > 0 and no dampening.")
+    groups: Groups = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -51,6 +53,7 @@ class Adam(Optimizer):
     eps: Epsilon = 1e-8
     weight_decay: Decay = 0.0
     amsgrad: bool = Field(False, description="Keep the largest second moment (Reddi et al. 2018).")
+    groups: Groups = ()
 
 
 @final
@@ -65,6 +68,7 @@ class AdamW(Optimizer):
     eps: Epsilon = 1e-8
     weight_decay: Decay = 0.01
     amsgrad: bool = Field(False, description="Keep the largest second moment (Reddi et al. 2018).")
+    groups: Groups = ()
 
 
 @final
@@ -80,6 +84,7 @@ class NAdam(Optimizer):
     weight_decay: Decay = 0.0
     momentum_decay: float = Field(4e-3, ge=0, le=1e6, description="How the momentum is warmed up.")
     decoupled_weight_decay: Decoupled = False
+    groups: Groups = ()
 
 
 @final
@@ -94,6 +99,7 @@ class RAdam(Optimizer):
     eps: Epsilon = 1e-8
     weight_decay: Decay = 0.0
     decoupled_weight_decay: Decoupled = False
+    groups: Groups = ()
 
 
 @final
@@ -109,6 +115,7 @@ class RMSprop(Optimizer):
     weight_decay: Decay = 0.0
     momentum: float = Field(0.0, ge=0, le=1e6, description="The share of the last step kept.")
     centered: bool = Field(False, description="Whether to divide by the gradient's variance instead of its square.")
+    groups: Groups = ()
 
 
 @final
@@ -123,6 +130,7 @@ class Adagrad(Optimizer):
     weight_decay: Decay = 0.0
     initial_accumulator_value: float = Field(0.0, ge=0, le=1e12, description="What the sum starts from.")
     eps: Epsilon = 1e-10
+    groups: Groups = ()
 
 
 @final
@@ -136,6 +144,7 @@ class Adadelta(Optimizer):
     rho: float = Field(0.9, ge=0, le=1, description="The decay of the running mean.")
     eps: Epsilon = 1e-6
     weight_decay: Decay = 0.0
+    groups: Groups = ()
 
 
 @final
@@ -149,6 +158,7 @@ class Adamax(Optimizer):
     betas: Betas = (0.9, 0.999)
     eps: Epsilon = 1e-8
     weight_decay: Decay = 0.0
+    groups: Groups = ()
 
 
 @final
@@ -163,6 +173,7 @@ class ASGD(Optimizer):
     alpha: float = Field(0.75, ge=0, le=1e6, description="The power of the learning rate's fall.")
     t0: float = Field(1e6, ge=0, le=1e12, description="The step at which averaging begins.")
     weight_decay: Decay = 0.0
+    groups: Groups = ()
 
 
 @final
@@ -177,6 +188,14 @@ class Rprop(Optimizer):
         (0.5, 1.2), description="The factors of a step that changed its sign, and of one that did not."
     )
     step_sizes: tuple[Positive, Positive] = Field((1e-6, 50.0), description="The smallest and the largest step.")
+    groups: Groups = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for index, group in enumerate(self.groups):
+            if group.weight_decay != 1:
+                refuse("rprop has no weight_decay to multiply", "groups", index, "weight_decay")
+        return self
 
 
 @final
@@ -190,6 +209,7 @@ class Adafactor(Optimizer):
     beta2_decay: float = Field(-0.8, ge=-1e6, le=0, description="The power of the second moment's decay.")
     d: float = Field(1.0, ge=1, le=1e6, description="Where an update is clipped.")
     weight_decay: Decay = 0.0
+    groups: Groups = ()
 
 
 @final
@@ -213,10 +233,12 @@ class Muon(Optimizer):
         None, description="How lr is adjusted to a matrix's shape."
     )
     adamw_lr: LearningRate = 1e-3
+    groups: Groups = ()
 
     def call(self) -> Call:
         """Return the torch call of the matrices' part."""
-        own = {name: value for name, value in fields_of(self).items() if name != "adamw_lr" and value is not None}
+        other = {"adamw_lr", "groups"}
+        own = {name: value for name, value in fields_of(self).items() if name not in other and value is not None}
         return Call("optim.Muon", own)
 
 

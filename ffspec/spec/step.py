@@ -46,6 +46,8 @@ class Step:
     """Floating-point operations of one row's forward pass: 2 per multiply-add, 1 per other element operation."""
     path: Path = ()
     """The layer in the document; the steps of a `repeat` share theirs."""
+    layer: str = ""
+    """The name of the layer."""
     initialisers: dict[str, Component] = field(default_factory=dict)
     """The initialiser of each parameter that does not start as PyTorch would start it."""
     steps: tuple[Step, ...] = ()

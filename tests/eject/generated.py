@@ -16,7 +16,7 @@ from ffspec.spec.inits import VECTOR_INITS
 from ffspec.spec.metrics import METRICS
 from tests.eject.agreement import Case, make
 from tests.snippets import OPTIONAL
-from tests.test_components import INITS, LAYERS, OPTIMIZERS, SCHEDULERS, flow, name_of
+from tests.test_components import INITS, LAYERS, OPTIMIZERS, SCHEDULERS, UNGROUPED, flow, name_of
 
 SCALES = ("none", "standardize", "minmax", "robust", "quantile")
 MISSING = ("median", "mean", "most_frequent")
@@ -180,12 +180,13 @@ def run_generated(count: int, seed: int, root: Path, refused: Counter[str]) -> I
 
 def _generate(index: int, random: Random) -> Generated:
     kind, loss, tail = LOSSES[index % len(LOSSES)]
-    optimizer = OPTIMIZERS[index % len(OPTIMIZERS)]
+    scheduler = _scheduler(index, random)
+    plain = index % 2 or "eta_min" in scheduler  # which is one for all groups
+    optimizer = (UNGROUPED if plain else OPTIMIZERS)[index % len(OPTIMIZERS)]
     layers = [LAYERS[(3 * index + step) % len(LAYERS)][0] for step in range(3)]
     dataset, parts = _dataset(kind, random)
     network, starts = _network(index, layers, tail)
     training, watched = _training(optimizer, random, validated="validation:" in dataset or "split_column" in dataset)
-    scheduler = _scheduler(index, random)
     measured = _metrics(index, kind, loss)
     lines = [f"seed: {random.randint(0, 99)}", dataset, f"layers: {network}", f"loss: {flow(loss)}"]
     lines += [f"optimizer: {flow(optimizer)}", *([f"scheduler: {flow(scheduler)}"] if scheduler else []), training]

@@ -83,6 +83,32 @@ layers:
     + "loss: bce_with_logits\noptimizer: muon\n"
     + "scheduler: {warmup: {total_iters: 2, interval: step, then: {one_cycle: {max_lr: 0.01, total_steps: 5}}}}\n"
     + "training: {epochs: 3, batch_size: 8, clip_grad_norm: 1}\n",
+    "groups": PAIR
+    + """
+layers:
+  - scale
+  - linear: 4
+  - batch_norm
+  - residual: [{linear: 4}, relu]
+  - repeat: {times: 2, layers: [{linear: 4}, tanh]}
+  - linear
+loss: bce_with_logits
+optimizer:
+  adamw:
+    groups:
+      - {layers: scale, lr: 6}
+      - {parameters: bias, lr: 0.1, weight_decay: 0}
+      - {layers: [residual, batch_norm], lr: 0.5}
+      - {parameters: weight, weight_decay: 2}
+      - {lr: 0.9}
+training: {epochs: 3, batch_size: 8}
+scheduler: {one_cycle: 0.01}
+""",
+    "groups_of_muon": PAIR
+    + "layers: [{linear: 4}, relu, {linear: 4}, relu, {linear: 4}, relu, linear]\nloss: bce_with_logits\n"
+    + "optimizer: {muon: {groups: [{parameters: bias, lr: 0}, {layers: linear, lr: 2, weight_decay: 0.5}]}}\n"
+    + "scheduler: {reduce_on_plateau: {patience: 0, threshold: 0.5, factor: 0.5, min_lr: 0.0004}}\n"
+    + "training: {epochs: 5, batch_size: 8}\n",
     "shallow_muon": PAIR + "layers: [{linear: 4}, relu, linear]\nloss: bce_with_logits\noptimizer: muon\n"
     "training: {epochs: 2, batch_size: 8}\n",
     "three_phases": PAIR + HEAD + REST + "training: {epochs: 12, batch_size: 8}\n"
