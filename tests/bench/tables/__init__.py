@@ -1,0 +1,1 @@
+"""ffspec's recipes beside other models of tables, on the same rows: `python -m tests.bench.tables`."""
