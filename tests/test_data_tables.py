@@ -350,7 +350,7 @@ def test_what_is_wrong_with_a_parquet_file_is_said(tmp_path: Path) -> None:
             "FF033",
             "dataset.parquet",
             "column 'd' must hold numbers, booleans or texts, found Date",
-            "leave it out with 'drop: [d]'",
+            "write 'dates: [d]' to use its parts, or leave it out with 'drop: [d]'",
         )
     ]
 

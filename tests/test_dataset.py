@@ -129,6 +129,19 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
         "must name columns that are used, found 's'",
     ),
     (
+        {"csv": {**CSV, "drop": ["s"], "ordered": {"s": ["a", "b"]}}},
+        "csv.ordered.s",
+        "must name columns that are used, found 's'",
+    ),
+    ({"csv": {**CSV, "ordered": {"y": ["a", "b"]}}}, "csv.ordered.y", "must not name the target, found 'y'"),
+    ({"csv": {**CSV, "ordered": {"s": ["a", "b", "a"]}}}, "csv.ordered.s.2", "must be named once, found 'a' twice"),
+    ({"csv": {**CSV, "dates": ["s", "s"]}}, "csv.dates.1", "must be named once, found 's' twice"),
+    (
+        {"csv": {**CSV, "dates": ["s"], "categorical": ["s"]}},
+        "csv.dates.0",
+        "must be read in one way, but 's' is named in another list too",
+    ),
+    (
         {"csv": {**CSV, "split_column": "s", "test": "b.csv"}},
         "csv.test",
         "must not stand beside 'split_column', which already says where each row belongs",

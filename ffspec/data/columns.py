@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ffspec.data.dates import ISO
 from ffspec.data.loaded import Floats
 from ffspec.data.problems import counted, problem, some
 from ffspec.diagnostics import Path
@@ -104,7 +105,7 @@ def assemble(names: Sequence[str], columns: Sequence[Cells], path: Path) -> tupl
             x[:, index] = cells
             continue
         levels[index] = tuple(sorted({cell for cell in cells if cell is not None}))
-        _refuse_identifier(name, len(levels[index]), len(cells), path)
+        _refuse_identifier(name, levels[index], len(cells), path)
         x[:, index] = codes_of(cells, levels[index])
     return x, levels
 
@@ -116,8 +117,13 @@ def codes_of(cells: Cells, levels: tuple[str, ...]) -> Floats:
     return np.array([code.get(cell, -1.0) for cell in cells], dtype=np.float64)
 
 
-def _refuse_identifier(name: str, levels: int, rows: int, path: Path) -> None:
+def _refuse_identifier(name: str, levels: tuple[str, ...], rows: int, path: Path) -> None:
     """Refuse a column of names or numbers of rows: one-hot, it would be wide and teach nothing."""
-    if levels > MOST_LEVELS or (levels > 20 and levels > rows / 2):
-        message = f"column {name!r} must hold categories, found {levels:,} different texts in {counted(rows, 'row')}"
-        raise problem("FF033", message, path, f"leave it out with 'drop: [{name}]'")
+    count = len(levels)
+    if count <= MOST_LEVELS and (count <= 20 or count <= rows / 2):
+        return
+    hint = f"leave it out with 'drop: [{name}]'"
+    if len(path) > 1 and all(map(ISO.fullmatch, levels)):  # a table, which can be told so
+        hint = f"write 'dates: [{name}]' to use its parts, or {hint}"
+    message = f"column {name!r} must hold categories, found {count:,} different texts in {counted(rows, 'row')}"
+    raise problem("FF033", message, path, hint)

@@ -12,6 +12,24 @@ MISSING = "(missing)"
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """How texts become numbers: by their place among these, from 0."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatePart:
+    """How dates become numbers: by one of their parts."""
+
+    column: str
+    part: str
+
+
+Reading: TypeAlias = Order | DatePart
+
+
+@dataclass(frozen=True, slots=True)
 class Number:
     """A column of numbers: `(x - center) / scale`, with `fill` for x where it is missing."""
 
@@ -25,11 +43,18 @@ class Number:
     """What the scaled number stays below: `x / sqrt(1 + (x / clip)^2)`."""
     indicator: bool = False
     """Whether another feature says where the number is missing."""
+    reading: Reading | None = None
+    """How cells that are no numbers become some."""
+
+    @property
+    def raw(self) -> str:
+        """The column it is read from."""
+        return self.reading.column if isinstance(self.reading, DatePart) else self.name
 
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the features."""
-        return (self.name, f"{self.name} {MISSING}") if self.indicator else (self.name,)
+        return (self.name, f"{self.raw} {MISSING}") if self.indicator else (self.name,)
 
     @property
     def kinds(self) -> tuple[int, ...]:
@@ -47,6 +72,11 @@ class Category:
     """Whether a missing cell is allowed; it counts as unknown."""
     coded: bool = False
     """Whether it is one feature, the index of the level; the last index stands for everything else."""
+
+    @property
+    def raw(self) -> str:
+        """The column it is read from."""
+        return self.name
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ffspec.data.columns import Cells, cells_of, codes_of, is_numbers
-from ffspec.data.fitted import Category, Column, Number
+from ffspec.data.dates import moments_of, parts_of
+from ffspec.data.fitted import Category, Column, DatePart, Number, Order
 from ffspec.data.loaded import Floats
 from ffspec.data.problems import counted, problem, quoted, some
 from ffspec.diagnostics import Diagnostic, Path, SpecError
@@ -89,21 +90,24 @@ def encode(rows: Any, columns: Sequence[Column], path: Path = ()) -> Floats:
     Raises:
         SpecError: FF031 a column is missing, FF033 a cell is of the wrong kind, FF036 the shape is wrong.
     """
-    if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiu" and all(isinstance(c, Number) for c in columns):
+    plain = all(isinstance(column, Number) and column.reading is None for column in columns)
+    if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiu" and plain:
         if rows.ndim != 2 or rows.shape[1] != len(columns):
             raise problem("FF036", f"x must have the shape (rows, {len(columns)}), found {rows.shape}", path)
         return _finite_matrix(rows.astype(np.float64), columns, path)
     found = take_apart(rows, path)
+    names = tuple(dict.fromkeys(column.raw for column in columns))
     if found.names is None:
-        if len(found.columns) != len(columns):
-            message = f"x must have {counted(len(columns), 'column')}, found {len(found.columns)}"
+        if len(found.columns) != len(names):
+            message = f"x must have {counted(len(names), 'column')}, found {len(found.columns)}"
             raise problem("FF036", message, path)
-        given = dict(zip((column.name for column in columns), found.columns, strict=True))
+        given = dict(zip(names, found.columns, strict=True))
     else:
         given = dict(zip(found.names, found.columns, strict=True))
-    require_columns(((column.name, path) for column in columns), tuple(given))
-    cells = (cells_of(given[column.name], column.name, path) for column in columns)
-    return np.stack([_encoded(column, part, path) for column, part in zip(columns, cells, strict=True)], axis=1)
+    require_columns(((name, path) for name in names), tuple(given))
+    dated = {column.raw for column in columns if isinstance(column, Number) and isinstance(column.reading, DatePart)}
+    parts = {name: parts_of(moments_of(given[name], name, path)) for name in dated}
+    return np.stack([_encoded(column, given[column.raw], parts, path) for column in columns], axis=1)
 
 
 def _finite_matrix(x: Floats, columns: Sequence[Column], path: Path) -> Floats:
@@ -112,17 +116,49 @@ def _finite_matrix(x: Floats, columns: Sequence[Column], path: Path) -> Floats:
     return x
 
 
-def _encoded(column: Column, cells: Cells, path: Path) -> Floats:
-    if is_numbers(cells) == isinstance(column, Number):
-        return codes_of(cells, column.levels) if isinstance(column, Category) else cells
+def _encoded(column: Column, values: Any, parts: Mapping[str, Mapping[str, Floats]], path: Path) -> Floats:
+    """Return a column as numbers, categories as codes."""
+    if isinstance(column, Number) and isinstance(column.reading, DatePart):
+        return parts[column.raw][column.reading.part]
+    cells = cells_of(values, column.name, path)
+    if isinstance(column, Number) and column.reading is None:
+        return _numbers(column, cells, path)
     if is_numbers(cells):
         known = cells[~np.isnan(cells)]
         if not len(known):
             return cells
         raise problem("FF033", f"column {column.name!r} must hold texts, as in training, found {known[0]:g}", path)
+    if isinstance(column, Category):
+        return codes_of(cells, column.levels)
+    return places_of(cells, column, path)
+
+
+def _numbers(column: Number, cells: Cells, path: Path) -> Floats:
+    if is_numbers(cells):
+        return cells
     row = next(index for index, cell in enumerate(cells) if cell is not None)
     message = f"column {column.name!r} must hold numbers, as in training, found {cells[row]!r} in row {row + 1}"
     raise problem("FF033", message, path)
+
+
+def places_of(cells: Cells, column: Number, path: Path) -> Floats:
+    """Return the place of each cell in the order of a column; one that has none is missing, if that is filled.
+
+    Raises:
+        SpecError: FF033, a cell has no place, and nothing is filled.
+    """
+    values = column.reading.values if isinstance(column.reading, Order) else ()
+    places = codes_of(cells, values)
+    strange = np.flatnonzero(places < 0)
+    if len(strange) and column.fill is None:
+        raise no_places(column.name, values, [f"{cells[row]!r} in row {row + 1}" for row in strange.tolist()], path)
+    return np.where(places < 0, np.nan, places)
+
+
+def no_places(name: str, values: Sequence[str], found: Sequence[str], path: Path) -> SpecError:
+    """Return the error of cells that are not among the values in order."""
+    message = f"column {name!r} must hold one of {quoted(values, most=12)}, found {some(found)}"
+    return problem("FF033", message, path, "name it in 'ordered', or write 'prepare: {missing: median}'")
 
 
 def require_columns(asked: Any, found: tuple[str, ...]) -> None:

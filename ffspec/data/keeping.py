@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, NoReturn
 
-from ffspec.data.fitted import Category, Column, Number
+from ffspec.data.dates import PARTS
+from ffspec.data.fitted import Category, Column, DatePart, Number, Order, Reading
 
 VERSION = 1
 
@@ -38,7 +39,11 @@ def _item(column: Column) -> dict[str, Any]:
         item = {"name": column.name, "levels": list(column.levels), "missing": column.missing}
         return {**item, **({"coded": True} if column.coded else {})}
     item = {"name": column.name, "fill": column.fill, "center": column.center, "scale": column.scale}
-    more = {"quantiles": list(column.quantiles), "clip": column.clip, "indicator": column.indicator}
+    more: dict[str, Any] = {"quantiles": list(column.quantiles), "clip": column.clip, "indicator": column.indicator}
+    if isinstance(column.reading, Order):
+        more["order"] = list(column.reading.values)
+    elif column.reading is not None:
+        more["date"] = [column.reading.column, column.reading.part]
     return {**item, **{name: value for name, value in more.items() if value}}
 
 
@@ -56,7 +61,19 @@ def _column(item: dict[str, Any]) -> Column:
         tuple(map(_number, item.get("quantiles", ()))),
         None if clip is None else _number(clip),
         bool(item.get("indicator", False)),
+        _reading(item),
     )
+
+
+def _reading(item: dict[str, Any]) -> Reading | None:
+    if "order" in item:
+        return Order(tuple(map(str, item["order"])))
+    if "date" not in item:
+        return None
+    column, part = item["date"]
+    if part not in PARTS:
+        raise ValueError(f"not a preparation: {part!r:.40} is no part of a date")
+    return DatePart(str(column), part)
 
 
 def _number(value: Any) -> float:

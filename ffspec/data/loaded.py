@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ffspec.data.fitted import Reading
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.sources import Label
 
@@ -46,6 +47,8 @@ class Raw:
     names: tuple[str, ...]
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """The levels of the columns that are categories, by position."""
+    readings: Mapping[int, Reading] = field(default_factory=dict)
+    """How columns that are not numbers in the source became some, by position."""
     target: RawTarget
     fixed: Mapping[str, Ints] = field(default_factory=dict)
     """The rows the source itself puts into a split."""

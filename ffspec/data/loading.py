@@ -15,7 +15,7 @@ from ffspec.data.fitted import Category
 from ffspec.data.generated import generate
 from ffspec.data.loaded import Floats, Ints, Loaded, Raw, Split
 from ffspec.data.packaged import Packaged, read_packaged
-from ffspec.data.preparation import Preparation, fit
+from ffspec.data.preparation import Preparation, fit, narrowed
 from ffspec.data.problems import counted, problem
 from ffspec.data.targets import Target, settle
 from ffspec.diagnostics import Path
@@ -55,12 +55,13 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
         dataset = dataset.model_copy(update={"source": tables.Arrays()})
     path: Path = ("dataset",) if isinstance(dataset.source, tables.Arrays) else ("dataset", dataset.source.name)
     if isinstance(dataset.source, tables.Table):
-        raw = _read_table(dataset.source, directory, allow_outside=allow_outside)
+        raw = read_table(dataset, directory, allow_outside=allow_outside)
     else:
         raw = _read(dataset.source, seed, arrays, path)
     target = settle(raw.target, wants, (*path, "target") if isinstance(dataset.source, tables.Table) else path)
     rows = divide(dataset, target, dict(raw.fixed), derive(seed, "split"))
     preparation = fit(raw, rows["train"], dataset.prepare, path)
+    raw = narrowed(raw, preparation)
     _refuse_wide(raw, preparation, path)
     splits = _prepared(_recoded(raw, preparation), target.y, rows, preparation, path)
     return Loaded(
@@ -97,11 +98,13 @@ def _read(source: Source, seed: int, arrays: Any, path: Path) -> Raw:
     return read_packaged(cast("Packaged", source))
 
 
-def _read_table(source: tables.Table, directory: pathlib.Path, *, allow_outside: bool) -> Raw:
-    from ffspec.data.files import Folder
-    from ffspec.data.tables import read_table
+def read_table(dataset: Dataset, directory: pathlib.Path, *, allow_outside: bool) -> Raw:
+    """Return all rows of a table; see `ffspec.data.tables.read_table`."""
+    from ffspec.data import files
+    from ffspec.data import tables as reading
 
-    return read_table(source, Folder(directory, open=allow_outside))
+    folder = files.Folder(directory, open=allow_outside)
+    return reading.read_table(cast("tables.Table", dataset.source), folder, filled=dataset.prepare.missing != "error")
 
 
 def _refuse_wide(raw: Raw, preparation: Preparation, path: Path) -> None:

@@ -6,13 +6,13 @@ N rows, P raw columns, F features.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ffspec.data import keeping
-from ffspec.data.fitted import Category, Column, Number
+from ffspec.data.fitted import Category, Column, DatePart, Number
 from ffspec.data.incoming import encode
 from ffspec.data.loaded import Floats, Raw
 from ffspec.data.problems import counted, problem, quoted, some
@@ -30,7 +30,7 @@ class Preparation:
     @property
     def names(self) -> tuple[str, ...]:
         """The raw columns it takes."""
-        return tuple(column.name for column in self.columns)
+        return tuple(dict.fromkeys(column.raw for column in self.columns))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -83,18 +83,21 @@ class Preparation:
         holes = np.isnan(x) & ~np.array(allowed, dtype=np.bool_)
         if not holes.any():
             return
-        counts = holes.sum(axis=0)
-        found = some(f"{self.names[index]} ({counts[index]:,})" for index in np.flatnonzero(counts))
+        # The parts of a date are missing together, and are one cell.
+        counts = {
+            self.columns[index].raw: int(count) for index, count in enumerate(holes.sum(axis=0).tolist()) if count
+        }
+        found = some(f"{name} ({count:,})" for name, count in counts.items())
         raise problem(
             "FF032",
-            f"no cell may be missing, found {counted(int(counts.sum()), 'missing cell')}: {found}",
+            f"no cell may be missing, found {counted(sum(counts.values()), 'missing cell')}: {found}",
             path,
             "write 'prepare: {missing: median}' (or mean, most_frequent), or leave the column out with 'drop'",
         )
 
     def _refuse_overflow(self, scaled: Floats, path: Path) -> None:
         infinite = np.flatnonzero(~np.isfinite(scaled).all(axis=0)).tolist()
-        wrong = [self.names[index] for index in infinite if isinstance(self.columns[index], Number)]
+        wrong = [self.columns[index].name for index in infinite if isinstance(self.columns[index], Number)]
         if wrong:
             raise problem("FF033", f"scaled numbers must be finite, but overflow in column {quoted(wrong)}", path)
 
@@ -115,18 +118,48 @@ class Preparation:
 def fit(raw: Raw, rows: Sequence[int] | np.ndarray[Any, Any], prepare: Prepare, path: Path) -> Preparation:
     """Fit the preparation on the training rows alone.
 
+    Parts of dates that are the same in all of them are left out.
+
     Raises:
-        SpecError: FF032, a column has nothing but missing cells there.
+        SpecError: FF032, a column has nothing but missing cells there; FF037, no column is left.
     """
     x = raw.x[rows]
     columns: list[Column] = []
     for index, name in enumerate(raw.names):
-        values = x[:, index]
+        values, reading = x[:, index], raw.readings.get(index)
         if index in raw.levels:
             columns.append(_fit_category(name, values, raw.levels[index], prepare))
-        else:
-            columns.append(fit_number(name, values, prepare, path))
+        elif not isinstance(reading, DatePart) or _varies(values):
+            columns.append(fit_number(name, reading, values, prepare, path))
+    if not columns:
+        raise problem("FF037", "no column is left to predict from: the dates are the same in all training rows", path)
+    # The parts of a date are missing together: one mark, behind the last of them, says all.
+    following = [column.raw for column in columns[1:]]
+    for index, raw_name in enumerate(following):
+        column = columns[index]
+        if isinstance(column, Number) and column.raw == raw_name:
+            columns[index] = replace(column, indicator=False)
     return Preparation(tuple(columns))
+
+
+def narrowed(raw: Raw, preparation: Preparation) -> Raw:
+    """Return the rows without the columns that were left out, so that columns and raw columns stand side by side."""
+    kept = [raw.names.index(column.name) for column in preparation.columns]
+    if len(kept) == len(raw.names):
+        return raw
+    return replace(
+        raw,
+        x=raw.x[:, kept],
+        names=tuple(raw.names[index] for index in kept),
+        levels={place: raw.levels[index] for place, index in enumerate(kept) if index in raw.levels},
+        readings={place: raw.readings[index] for place, index in enumerate(kept) if index in raw.readings},
+    )
+
+
+def _varies(values: Floats) -> bool:
+    """Return whether the known numbers of a column differ, or there are none to tell."""
+    known = values[~np.isnan(values)]
+    return not len(known) or bool(known.min() != known.max())
 
 
 def _fit_category(name: str, values: Floats, levels: Sequence[str], prepare: Prepare) -> Category:

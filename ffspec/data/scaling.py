@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ffspec.data.fitted import Number
+from ffspec.data.fitted import DatePart, Number, Reading
 from ffspec.data.loaded import Floats
 from ffspec.data.normal import normal_scores
 from ffspec.data.problems import problem
@@ -22,7 +22,7 @@ FEWEST, MOST, EACH = 10, 1000, 30
 """Quantiles that are kept, at least and at most, and the training rows for each (Gorishniy et al. 2021)."""
 
 
-def fit_number(name: str, values: Floats, prepare: Prepare, path: Path) -> Number:
+def fit_number(name: str, reading: Reading | None, values: Floats, prepare: Prepare, path: Path) -> Number:
     """Fit filling and scaling to the training rows of a column, of shape (N,).
 
     Raises:
@@ -30,8 +30,9 @@ def fit_number(name: str, values: Floats, prepare: Prepare, path: Path) -> Numbe
     """
     holes = np.isnan(values)
     if holes.all() and len(values):
-        message = f"a column must have a number in the training split, but all cells of {name!r} are missing"
-        raise problem("FF032", message, path, f"leave it out with 'drop: [{name}]'")
+        raw = reading.column if isinstance(reading, DatePart) else name
+        message = f"a column must have a number in the training split, but all cells of {raw!r} are missing"
+        raise problem("FF032", message, path, f"leave it out with 'drop: [{raw}]'")
     quantiles: tuple[float, ...] = ()
     with np.errstate(over="ignore", invalid="ignore"):
         fill = None if prepare.missing == "error" else _fill(values[~holes], prepare.missing)
@@ -43,7 +44,7 @@ def fit_number(name: str, values: Floats, prepare: Prepare, path: Path) -> Numbe
     if not np.isfinite([fill or 0.0, center, scale, *quantiles]).all():
         raise problem("FF033", f"the numbers of column {name!r} are too large to prepare", path)
     indicator = prepare.missing_indicator and bool(holes.any())
-    return Number(name, fill, center, scale, quantiles, prepare.smooth_clip, indicator)
+    return Number(name, fill, center, scale, quantiles, prepare.smooth_clip, indicator, reading)
 
 
 def scaled(x: Floats, numbers: Sequence[Number]) -> Floats:

@@ -10,9 +10,11 @@ import numpy as np
 import polars as pl
 
 from ffspec.data.arrays import missing_target
-from ffspec.data.columns import TRUTH, Cells, assemble, finite
+from ffspec.data.columns import TRUTH, Cells, assemble, codes_of, finite
+from ffspec.data.dates import PARTS, UNIT, Moments, no_dates, parts_of, read_dates
 from ffspec.data.files import Folder, read_file, refuse_large
-from ffspec.data.incoming import require_columns
+from ffspec.data.fitted import DatePart, Order, Reading
+from ffspec.data.incoming import no_places, require_columns
 from ffspec.data.loaded import Ints, Raw, RawTarget
 from ffspec.data.problems import problem, quoted, some
 from ffspec.diagnostics import Path
@@ -49,8 +51,10 @@ class Sheet:
         raise IndexError(index)
 
 
-def read_table(table: Table, folder: Folder) -> Raw:
+def read_table(table: Table, folder: Folder, *, filled: bool) -> Raw:
     """Read all rows of a table, whatever file they are in.
+
+    Where missing cells are `filled`, a text outside of an order counts as missing.
 
     Raises:
         SpecError: FF030 to FF033, FF035 and FF037 to FF039.
@@ -66,9 +70,10 @@ def read_table(table: Table, folder: Folder) -> Raw:
         require_columns(((column, (*path, name)) for column in used), tuple(other.columns))
         frames[f"{file}" if file not in frames else f"{file} ({name})"] = _chosen(other, used)
     sheet = _sheet(table, frames)
-    columns = [_feature(sheet, name) for name in features]
-    x, levels = assemble(features, columns, path)
-    return Raw(x=x, names=tuple(features), levels=levels, target=_target(sheet), fixed=_fixed(sheet))
+    columns = {name: part for feature in features for name, part in _read(sheet, feature, filled=filled)}
+    x, levels = assemble(tuple(columns), [cells for cells, _ in columns.values()], path)
+    readings = {index: reading for index, (_, reading) in enumerate(columns.values()) if reading is not None}
+    return Raw(x=x, names=tuple(columns), levels=levels, readings=readings, target=_target(sheet), fixed=_fixed(sheet))
 
 
 def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -79,7 +84,9 @@ def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 def _asked(table: Table) -> Iterator[tuple[str, Path]]:
     """Yield every column the spec names, with its place."""
     path = ("dataset", table.name)
-    for field in ("target", "columns", "drop", "categorical", "split_column"):
+    for name in table.orders:
+        yield name, (*path, "ordered", name)
+    for field in ("target", "columns", "drop", "categorical", "dates", "split_column"):
         value = getattr(table, field)
         if isinstance(value, str):
             yield value, (*path, field)
@@ -95,6 +102,11 @@ def _features(table: Table, columns: Sequence[str]) -> list[str]:
     if "" in features and table.columns is None:
         hint = "leave it out with drop: [''], or give it a name"
         raise problem("FF037", "a column without a name must be left out or named", ("dataset", table.name), hint)
+    for index, name in enumerate(table.dates or ()):
+        taken = [f"{name}.{part}" for part in PARTS if f"{name}.{part}" in features]
+        if taken:
+            message = f"the parts of {name!r} need names that are free, but there is a column {taken[0]!r}"
+            raise problem("FF037", message, ("dataset", table.name, "dates", index), f"write drop: {quoted(taken)}")
     return features
 
 
@@ -140,6 +152,47 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
         fixed[name] = np.flatnonzero(inside).astype(np.int64)
         start += count
     return fixed
+
+
+def _read(sheet: Sheet, name: str, *, filled: bool) -> Iterator[tuple[str, tuple[Cells, Reading | None]]]:
+    """Yield what becomes of a column: itself, or the parts of its dates."""
+    if name in (sheet.table.dates or ()):
+        for part, values in parts_of(_moments(sheet, name)).items():
+            yield f"{name}.{part}", (values, DatePart(name, part))
+    elif name in sheet.table.orders:
+        yield name, (_places(sheet, name, filled=filled), Order(sheet.table.orders[name]))
+    else:
+        yield name, (_feature(sheet, name), None)
+
+
+def _moments(sheet: Sheet, name: str) -> Moments:
+    """Return a column of dates; a time in a zone as UTC."""
+    series = sheet.frame.get_column(name)
+    path = (*sheet.path, "dates", (sheet.table.dates or ()).index(name))
+    if series.dtype in (pl.Date, pl.Datetime):
+        return series.cast(pl.Datetime("us")).to_numpy().astype(UNIT)
+    if series.dtype != pl.String and series.null_count() < len(series):
+        message = f"column {name!r} must hold dates, or texts such as 2026-01-31, found {series.dtype}"
+        raise problem("FF033", message, path)
+    moments, failed = read_dates(_texts(series.cast(pl.String), path))
+    if len(failed):
+        raise no_dates(name, [f"{series[row]!r} in row {sheet.row(row)}" for row in failed.tolist()], path)
+    return moments
+
+
+def _places(sheet: Sheet, name: str, *, filled: bool) -> Cells:
+    """Return the place of each cell of a column in its order; outside of it, a cell is missing or wrong."""
+    path, values = (*sheet.path, "ordered", name), sheet.table.orders[name]
+    series = sheet.frame.get_column(name)
+    if series.dtype not in (pl.String, pl.Categorical, pl.Enum) and series.null_count() < len(series):
+        message = f"column {name!r} must hold texts to be ordered, found {series.dtype}"
+        raise problem("FF033", message, path, "numbers are in order as they are")
+    cells = np.array(_texts(series.cast(pl.String), path), dtype=object)
+    places = codes_of(cells, values)
+    strange = np.flatnonzero(places < 0).tolist()
+    if strange and not filled:
+        raise no_places(name, values, [f"{cells[row]!r} in row {sheet.row(row)}" for row in strange], path)
+    return np.where(places < 0, np.nan, places)
 
 
 def _feature(sheet: Sheet, name: str) -> Cells:
@@ -217,7 +270,10 @@ def _typed(sheet: Sheet, name: str, path: Path) -> pl.Series:
     if series.dtype == pl.Null:
         return series.cast(pl.Float64)
     message = f"column {name!r} must hold numbers, booleans or texts, found {series.dtype}"
-    raise problem("FF033", message, path, f"leave it out with 'drop: [{name}]'")
+    hint = f"leave it out with 'drop: [{name}]'"
+    if series.dtype in (pl.Date, pl.Datetime):
+        hint = f"write 'dates: [{name}]' to use its parts, or {hint}"
+    raise problem("FF033", message, path, hint)
 
 
 def _parsed(texts: pl.Series, sheet: Sheet, name: str, path: Path) -> pl.Series:

@@ -53,12 +53,18 @@ TOLD = {
 def add_preparation(script: Script, subject: Subject) -> None:
     """Add what prepares the features, if anything does."""
     words = [index for index in range(len(subject.raw.names)) if is_word(subject, index)]
-    call = _add_scaling(script, subject) if len(words) < len(subject.raw.names) else ""
-    if words:
+    numbers = _number_columns(subject)
+    call = _add_scaling(script, subject) if numbers else ""
+    marked = any(number.indicator for number in numbers)
+    if marked:
+        script.add(GAPS.format(call=call))
+    if call or words:
         script.use("numpy as np")
-        _add_mixed(script, subject, call)
+    # The parts of a date are missing together, and only the last of them is marked.
+    if words or (marked and any(number.raw != number.name for number in numbers)):
+        _add_mixed(script, subject, call, words=bool(words))
     elif call:
-        script.add(f"x = np.column_stack([{call}(column) for column in x.T])")
+        script.add(f"x = np.column_stack([{'with_gaps' if marked else call}(column) for column in x.T])")
 
 
 def _add_scaling(script: Script, subject: Subject) -> str:
@@ -69,22 +75,17 @@ def _add_scaling(script: Script, subject: Subject) -> str:
     if prepare.smooth_clip is not None:
         script.add(CLIP.format(bound=literal(prepare.smooth_clip)))
         call = "clip"
-    if prepare.scale == "quantile" and any(isinstance(one, Number) and one.quantiles for one in _columns(subject)):
+    if prepare.scale == "quantile" and any(number.quantiles for number in _number_columns(subject)):
         script.use("scipy.special", "ndtri")
         script.add(_normal_scores())
     if prepare.scale != "none" or filling:
         script.add(_scaler(subject, filling=filling))
         call = "prepare"
-    if any(isinstance(one, Number) and one.indicator for one in _columns(subject)):
-        script.add(GAPS.format(call=call))
-        call = "with_gaps"
-    if call:
-        script.use("numpy as np")
     return call
 
 
-def _columns(subject: Subject) -> tuple[object, ...]:
-    return subject.preparation.columns
+def _number_columns(subject: Subject) -> list[Number]:
+    return [column for column in subject.preparation.columns if isinstance(column, Number)]
 
 
 def _numbers(subject: Subject) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -100,13 +101,17 @@ def _normal_scores() -> str:
     return re.sub(r"    # scipy .*\n    from scipy\S* import \w+\n\n", "", text)
 
 
-def _add_mixed(script: Script, subject: Subject, call: str) -> None:
-    script.add(_words(subject))
+def _add_mixed(script: Script, subject: Subject, call: str, *, words: bool) -> None:
+    """Add the features column by column; without words they are columns of `x`, else of the table."""
+    if words:
+        script.add(_words(subject))
     word = "codes" if subject.spec.dataset.prepare.categories == "codes" else "one_hot"
     items = []
-    for index, name in enumerate(subject.raw.names):
-        column = f"table[{literal(name)}].to_numpy()"
-        function = word if is_word(subject, index) else call
+    for index, (name, fitted) in enumerate(zip(subject.raw.names, subject.preparation.columns, strict=True)):
+        column = f"table[{literal(name)}].to_numpy()" if words else f"x[:, {index}]"
+        function = word
+        if isinstance(fitted, Number):
+            function = "with_gaps" if fitted.indicator else call
         items.append(f"{function}({column})" if function else column)
     script.add(bracketed("x = np.column_stack([", items, "])") if len(items) < 2 else _stacked(items))
 
@@ -152,7 +157,7 @@ def _scaler(subject: Subject, *, filling: bool) -> str:
 
 def _scaled(subject: Subject, scale: str) -> list[str]:
     """Return the lines that scale, with what constant columns need where there are some."""
-    numbers = [column for column in subject.preparation.columns if isinstance(column, Number)]
+    numbers = _number_columns(subject)
     fitted = [_filled(subject, index) for index in range(len(subject.raw.names)) if not is_word(subject, index)]
     varied = [(number, column) for number, column in zip(numbers, fitted, strict=True) if column.min() != column.max()]
     lines = []

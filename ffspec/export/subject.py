@@ -13,9 +13,9 @@ from ffspec.data.arrays import read_inline
 from ffspec.data.dividing import divide
 from ffspec.data.generated import generate
 from ffspec.data.loaded import Floats, Ints, Raw
-from ffspec.data.loading import load_spec
+from ffspec.data.loading import load_spec, read_table
 from ffspec.data.packaged import Packaged, read_packaged
-from ffspec.data.preparation import Preparation
+from ffspec.data.preparation import Preparation, narrowed
 from ffspec.data.targets import Target, settle
 from ffspec.seeds import derive
 from ffspec.spec.dataset import Split
@@ -120,7 +120,7 @@ def survey(spec: Spec, *, allow_outside: bool = False) -> Subject:
     """
     loaded = load_spec(spec, allow_outside=allow_outside)
     plan = planner.plan(spec, loaded.facts)
-    raw = _raw(spec, allow_outside=allow_outside)
+    raw = narrowed(_raw(spec, allow_outside=allow_outside), loaded.preparation)
     target = settle(raw.target, planner.target_kind(dict(spec)), ("dataset",))
     seed = derive(spec.seed, "split")
     rows = divide(spec.dataset, target, dict(raw.fixed), seed)
@@ -142,10 +142,7 @@ def _raw(spec: Spec, *, allow_outside: bool) -> Raw:
     if isinstance(source, Inline):
         return read_inline(source)
     if isinstance(source, Table):
-        from ffspec.data.files import Folder
-        from ffspec.data.tables import read_table
-
-        return read_table(source, Folder(spec.directory, open=allow_outside))
+        return read_table(spec.dataset, spec.directory, allow_outside=allow_outside)
     return read_packaged(cast("Packaged", source))
 
 

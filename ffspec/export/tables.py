@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from ffspec.data.files import Folder, read_file
+from ffspec.data.fitted import DatePart, Number
 from ffspec.diagnostics import Diagnostic, SpecError
 from ffspec.export.text import call, comment, filled, literal
 from ffspec.spec.tables import Csv, Table
@@ -23,12 +24,29 @@ if TYPE_CHECKING:
     from ffspec.export.subject import Subject
 
 
+MOMENT = '''\
+def moment(text):
+    """Read a date with or without a time; one in a zone becomes UTC."""
+    if text is None:
+        return None
+    found = datetime.fromisoformat(text)
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found'''
+PARTS = {
+    "year": "dt.year()", "month": "dt.month()", "day": "dt.day()", "weekday": "dt.weekday() - 1",
+    "hour": "dt.hour()", "minute": "dt.minute()",
+}  # fmt: skip
+"""What polars calls the parts of a date; it counts weekdays from 1."""
+
+
 def add_table(script: Script, subject: Subject, table: Table, directory: pathlib.Path | None) -> None:
     """Add what reads the files; `directory` is where the script will be."""
     script.use("polars as pl")
     script.use("numpy as np")
     script.use("pathlib", "Path")
     reader = _Reader(subject, table, directory)
+    if reader.zoned:
+        script.use("datetime", "UTC", "datetime")
+        script.add(MOMENT)
     script.add(*reader.lines())
     if not reader.words:
         script.add(*reader.matrix())
@@ -57,12 +75,20 @@ class _Reader:
         self._directory = directory
         self._csv = isinstance(table, Csv)
         self._names = subject.raw.names
+        columns = subject.preparation.columns
+        self._readings = {
+            column.name: column.reading
+            for column in columns
+            if isinstance(column, Number) and column.reading is not None
+        }
+        raws = dict.fromkeys([*(column.raw for column in columns), *(table.dates or ())])
         extra = [self._table.split_column] if self._table.split_column else []
-        self._used = [*self._names, *self._table.targets, *extra]
+        self._used = [*raws, *self._table.targets, *extra]
         self._refuse_patterns()
         folder = Folder(subject.spec.directory, open=True)  # the survey has read them, where that was allowed
         files = (table.path, *table.files.values())
         self._frames = [read_file(table, file, folder, ("dataset", table.name)) for file in files]
+        self.zoned = {name for name in self._table.dates or () if self._has_zones(name)}
         self.words = [name for index, name in enumerate(self._names) if is_word(subject, index)]
 
     def lines(self) -> list[str]:
@@ -72,7 +98,7 @@ class _Reader:
             missing = ["", *getattr(self._table, "null_values", ())]
             old = literal(missing if len(missing) > 1 else "")
             lines.append(f"table = table.select(pl.all().str.strip_chars().replace({old}, None))")
-        return [*lines, *self._kept(), *self._words(), *self._numbers(), *self._target()]
+        return [*lines, *self._kept(), *self._words(), *self._read_otherwise(), *self._numbers(), *self._target()]
 
     def _read(self) -> list[str]:
         """Return the lines that read the files, and remember which rows belong to a file of its own."""
@@ -152,6 +178,42 @@ class _Reader:
                 lines.append(f"table = table.with_columns({column}{whole}.cast(pl.String))")
         return lines
 
+    def _read_otherwise(self) -> list[str]:
+        """Return the lines that make numbers of texts in order, and of dates."""
+        lines = []
+        parts: dict[str, list[str]] = {}
+        for name, reading in self._readings.items():
+            if isinstance(reading, DatePart):
+                parts.setdefault(reading.column, []).append(reading.part)
+                continue
+            cast = "" if self._csv else ".cast(pl.String)"
+            lines.append(filled("order = [", map(literal, reading.values), "]"))
+            arguments = ["order", f"range({len(reading.values)})", "default=None", "return_dtype=pl.Float64"]
+            lines.append(call(f"pl.col({literal(name)}){cast}.replace_strict", arguments, head="places = "))
+            lines.append("table = table.with_columns(places)")
+        for name, found in parts.items():
+            lines.append(self._dates(name))
+            items = []
+            for part in found:
+                expression = f"dates.{PARTS[part]}"
+                if " " in expression:
+                    expression = f"({expression})"
+                items.append(f"{expression}.cast(pl.Float64).alias({literal(f'{name}.{part}')})")
+            lines.append(call("table.with_columns", items, head="table = "))
+        return lines
+
+    def _dates(self, name: str) -> str:
+        """Return the line that reads a column of dates."""
+        column = f"table[{literal(name)}]"
+        if name in self.zoned:
+            return f'dates = pl.Series([moment(text) for text in {column}], dtype=pl.Datetime("us"))'
+        return f'dates = pl.Series({column}.to_numpy().astype("datetime64[us]"))'
+
+    def _has_zones(self, name: str) -> bool:
+        """Whether some texts of a column say in which zone a time is."""
+        texts = [frame.get_column(name) for frame in self._frames]
+        return any(series.dtype == pl.String and series.str.contains(r"(Z|[+-]\d\d:\d\d)$").any() for series in texts)
+
     def _target(self) -> list[str]:
         names = self._table.targets
         values = self._subject.raw.target.values
@@ -175,7 +237,9 @@ class _Reader:
         names = [
             name
             for index, name in enumerate(self._names)
-            if not is_word(self._subject, index) and (own == pl.String or self._frames[0].schema[name] != own)
+            if not is_word(self._subject, index)
+            and name not in self._readings
+            and (own == pl.String or self._frames[0].schema[name] != own)
         ]
         if not names:
             return []

@@ -1,16 +1,36 @@
 """Data from elsewhere: CSV and Parquet files, rows written in the spec itself, and arrays handed over in Python."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias, final
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from ffspec.spec.base import Either, Several, refuse, require
+from ffspec.spec.base import Either, Node, Several, refuse, require
 from ffspec.spec.sources import Known, Label, Numbers, Source
 
 Column: TypeAlias = Annotated[str, Field(max_length=1000)]
 """A column's name; empty where the file's header leaves it so, as a table written with its row numbers does."""
 Columns: TypeAlias = Annotated[Several[Column], Field(min_length=1, max_length=100_000)]
 File: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Orders(Node):
+    """Columns of texts that have an order, each with its texts from the lowest to the highest."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Several[str], Field(min_length=2, max_length=1000)]]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, values in self.columns.items():
+            for index, value in enumerate(values):
+                require(value not in values[:index], f"must be named once, found '{value}' twice", name, index)
+        return self
+
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """The texts of each column."""
+        return dict(self.__pydantic_extra__ or {})
 
 
 class Table(Source):
@@ -24,6 +44,12 @@ class Table(Source):
     columns: Columns | None = Field(None, description="The columns to predict from; all others by default.")
     drop: Columns | None = Field(None, description="The columns to leave out.")
     categorical: Columns | None = Field(None, description="Columns of numbers to read as categories.")
+    ordered: Orders | None = Field(
+        None, description="Columns of texts to read as numbers 0, 1, 2 and so on: the texts of each, the lowest first."
+    )
+    dates: Columns | None = Field(
+        None, description="Columns of dates: year, month, day, weekday, hour and minute, as far as they vary."
+    )
     split_column: Column | None = Field(None, description="A column that says train, validation or test for each row.")
     validation: File | None = Field(None, description="Another file, with the validation rows.")
     test: File | None = Field(None, description="Another file, with the test rows.")
@@ -37,15 +63,17 @@ class Table(Source):
     @model_validator(mode="after")
     def _check(self) -> Self:
         require(self.columns is None or self.drop is None, "must not stand beside 'columns': write one of them", "drop")
-        for name in ("target", "columns", "drop", "categorical"):
+        for name in ("target", "columns", "drop", "categorical", "dates"):
             _unique(name, getattr(self, name))
-        for name in ("columns", "drop", "categorical"):
-            for index, column in enumerate(getattr(self, name) or ()):
-                require(column not in self.targets, f"must not name the target, found '{column}'", name, index)
-                require(column != self.split_column, f"must not name the split column, found '{column}'", name, index)
-        for index, column in enumerate(self.categorical or ()):
+        for column, path in self._named("columns", "drop", "categorical", "ordered", "dates"):
+            require(column not in self.targets, f"must not name the target, found '{column}'", *path)
+            require(column != self.split_column, f"must not name the split column, found '{column}'", *path)
+        seen = set()
+        for column, path in self._named("categorical", "ordered", "dates"):
             used = column not in (self.drop or ()) and (self.columns is None or column in self.columns)
-            require(used, f"must name columns that are used, found '{column}'", "categorical", index)
+            require(used, f"must name columns that are used, found '{column}'", *path)
+            require(column not in seen, f"must be read in one way, but '{column}' is named in another list too", *path)
+            seen.add(column)
         message = f"must not be the target, found '{self.split_column}'"
         require(self.split_column not in self.targets, message, "split_column")
         for name in ("validation", "test"):
@@ -54,6 +82,19 @@ class Table(Source):
         classes = self.task == "classification"
         require(not classes or len(self.targets) == 1, "must name one column of classes, not several", "target")
         return self
+
+    def _named(self, *fields: str) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """Yield the columns that some fields name, with their places."""
+        for field in fields:
+            if field == "ordered":
+                yield from ((column, (field, column)) for column in self.orders)
+            else:
+                yield from ((column, (field, index)) for index, column in enumerate(getattr(self, field) or ()))
+
+    @property
+    def orders(self) -> dict[str, tuple[str, ...]]:
+        """The texts of each column that has an order."""
+        return {} if self.ordered is None else self.ordered.columns
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -225,6 +225,26 @@ loss: mse
 optimizer: {{sgd: 0.1}}
 training: {{epochs: 2}}
 """,
+    "sales": """
+dataset:
+  csv: {path: sales.csv, target: price, ordered: {grade: [poor, fair, good]}, dates: [sold, paid]}
+  split: {test: 3, shuffle: false}
+  prepare: {missing: median, missing_indicator: true, scale: standardize}
+layers: [{linear: 3}, tanh, linear]
+loss: mse
+optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
+    "sales_with_texts": """
+dataset:
+  csv: {path: sales.csv, target: price, dates: [paid], columns: [grade, paid]}
+  split: none
+  prepare: {missing: mean}
+layers: [{linear: 3}, tanh, linear]
+loss: mse
+optimizer: {sgd: 0.1}
+training: {epochs: 2}
+""",
     "clipped": """
 dataset: {moons: {n_samples: 40, noise: 0.1}, prepare: {smooth_clip: 1}}
 layers: [{linear: 4}, tanh, linear]
@@ -235,6 +255,9 @@ training: {epochs: 2}
 }
 
 FILES = {
+    "sales.csv": "grade,sold,paid,price\ngood,2024-02-29,2024-03-01T10:00:00Z,3\nfair,2025-01-01,2025-01-01 09:30,2\n"
+    "poor,2025-01-02,,1\n,2025-12-31,2026-01-01T00:30+02:00,2.5\ngood,2026-06-15,2026-06-15 23:59:59.5,4\n"
+    "unheard,2026-07-01,2026-07-02,3\nfair,2026-07-04,2026-07-04,2\n",
     "rare.csv": "a,class,part\n1,x,train\n2,x,train\n3,y,train\n4,z,test\n5,y,test\n6,x,validation\n",
     "semicolons.csv": "\ufeffit's;the y's;code;sure\n1.5;1;1.0;TRUE\n2.5;2;2.0;false\n 3 ;3;1.0;True\n"
     ";4;2.0;true\n6;5;1.0;false\n7;6;1.0;true\n8;7;2.0;true\n\n9;8;2.0;false\n",

@@ -51,8 +51,8 @@ ACTIONS = {
     "run": ["run", "--set", "training.epochs=3"],
 }
 EJECTED = frozenset({
-    "copy", "hashlib", "math", "pathlib", "numpy", "polars", "safetensors.torch", "scipy.special", "sklearn.datasets",
-    "sklearn.metrics", "torch", "warnings",
+    "copy", "datetime", "hashlib", "math", "pathlib", "numpy", "polars", "safetensors.torch", "scipy.special",
+    "sklearn.datasets", "sklearn.metrics", "torch", "warnings",
 })  # fmt: skip
 """The modules that an ejected script may import."""
 POWERS = frozenset({"exec", "eval", "compile", "open", "getattr", "globals", "vars", "__import__", "__builtins__"})

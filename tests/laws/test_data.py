@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffspec.data import Preparation
-from ffspec.data.fitted import Category, Number
+from ffspec.data.dates import PARTS
+from ffspec.data.fitted import Category, DatePart, Number, Order
 from ffspec.diagnostics import SpecError
 from ffspec.spec import packaged
 from ffspec.spec.base import to_plain
@@ -169,6 +170,9 @@ columns = st.one_of(
         st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3).map(tuple),
         st.none() | st.floats(0, exclude_min=True, allow_infinity=False),
         st.booleans(),
+        st.none()
+        | st.builds(Order, st.lists(st.text(), min_size=1, max_size=3).map(tuple))
+        | st.builds(DatePart, st.text(), st.sampled_from(PARTS)),
     ),
     st.builds(Category, st.text(), st.lists(st.text(), max_size=4).map(tuple), st.booleans(), st.booleans()),
 )
