@@ -153,6 +153,8 @@ SCHEDULERS = (
         " base_momentum: 0.8, max_momentum: 0.9, div_factor: 10, final_div_factor: 100, interval: epoch,"
         " three_phase: true}"
     ),
+    "flat_cos: {total_iters: 2, interval: epoch}",
+    "coslog4: {total_iters: 6, interval: epoch}",
     "polynomial: {total_iters: 3, power: 2, interval: step}",
     (
         "reduce_on_plateau: {monitor: validation.accuracy, factor: 0.5, patience: 0, threshold: 0.1,"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import RMSprop, lr_scheduler
 
+from ffspec.builder.fractions import FRACTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -86,6 +88,8 @@ class Schedule:
     def _construct(self, phase: Phase, optimizer: Optimizer) -> lr_scheduler.LRScheduler:
         kind = getattr(lr_scheduler, phase.call.target.removeprefix("lr_scheduler."))
         arguments = dict(phase.call.arguments)
+        if kind is lr_scheduler.LambdaLR:
+            return lr_scheduler.LambdaLR(optimizer, _curve(arguments["lr_lambda"], arguments["total_iters"]))
         if kind is lr_scheduler.ReduceLROnPlateau:
             arguments["mode"] = "max" if self._maximize else "min"
         if kind is lr_scheduler.OneCycleLR and not _has_momentum(optimizer):
@@ -97,6 +101,12 @@ class Schedule:
             arguments["pct_start"] *= 1 + 1e-9
         scheduler: lr_scheduler.LRScheduler = kind(optimizer, **arguments)
         return scheduler
+
+
+def _curve(name: str, length: int) -> Callable[[int], float]:
+    """Return a factor by the count of steps or epochs; behind its end it stays."""
+    fraction = FRACTIONS[name]
+    return lambda count: fraction(min(count / length, 1.0))
 
 
 def _multiply(arguments: dict[str, Any], factors: Sequence[float]) -> None:

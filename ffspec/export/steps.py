@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ffspec.export.classes import add_classes
 from ffspec.export.defaults import FUSED, MOMENTUM, arguments_of
 from ffspec.export.grouping import add_groups, has_groups
 from ffspec.export.text import WIDTH, bracketed, call, literal
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 def add_optimizer(script: Script, subject: Subject) -> None:
     """Add the optimizer; Muon's leaves some of the parameters to AdamW."""
     spec = subject.spec.optimizer
+    curves = (phase.call.arguments.get("lr_lambda") for phase in subject.plan.schedule)
+    add_classes(script, (name for name in curves if name))
     fused = "fused" if spec.torch in FUSED else ""
     told = "# The optimizer; fused: one kernel for all of a step." if fused else "# The optimizer."
     add_groups(script, subject)
@@ -173,6 +176,8 @@ class Timetable:
         kind = phase.call.target.removeprefix("lr_scheduler.")
         fitting = self._fitting(phase, self._subject.spec.optimizer.torch)
         arguments = ["optimizer", *map(self._named, map(self._multiplied, arguments_of(fitting)))]
+        if kind == "LambdaLR":
+            arguments = ["optimizer", self._curve(phase)]
         name = f"torch.optim.lr_scheduler.{kind}"
         if len(self._names) == 1:
             made = textwrap.dedent(call(name, arguments, head="scheduler = ", indent=indent))
@@ -191,6 +196,12 @@ class Timetable:
         scheduler = self._subject.spec.scheduler
         length = None if scheduler is None or scheduler.interval == "step" else scheduler.length
         return f"{length}=EPOCHS" if argument == f"{length}={self._epochs}" else argument
+
+    def _curve(self, phase: Phase) -> str:
+        """Return the factor of the learning rate as a function of the count; behind its end it stays."""
+        given = phase.call.arguments
+        whole = phase.interval == "epoch" and given["total_iters"] == self._epochs
+        return f"lambda count: {given['lr_lambda']}(min(count / {'EPOCHS' if whole else given['total_iters']}, 1))"
 
     def _multiplied(self, argument: str) -> str:
         """Return a learning rate for each group of parameters, where there are groups."""

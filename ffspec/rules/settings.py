@@ -235,6 +235,11 @@ class IdleSchedule(StaticRule):
             scheduler = getattr(scheduler, "then", None)
             path = path if scheduler is None else (*path, "then", scheduler.name)
         total = left.of(last.interval)
+        if total == 1 and last.call.arguments.get("lr_lambda") == "coslog4":
+            message = (
+                f"coslog4 begins with a rate of 0, and only one {'epoch' if last.interval == 'epoch' else 'step'} "
+            )
+            yield self.report(f"{message}is left to train", path, hint="train for longer, or leave it out")
         key, first = _first(last.call.arguments)
         if total is not None and first is not None and first >= total:
             yield self._late(key, first, total, last.interval, path)

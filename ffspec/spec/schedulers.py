@@ -153,6 +153,45 @@ class ReduceOnPlateau(Scheduler):
 
 
 @final
+class FlatCos(Scheduler):
+    """lr for the first half, then half a cosine down to 0 (LambdaLR)."""
+
+    name: ClassVar[str] = "flat_cos"
+    torch: ClassVar[str] = "LambdaLR"
+    length: ClassVar[str | None] = "total_iters"
+    interval: Interval = Field("step", description="What is counted: optimizer steps or epochs.")
+    total_iters: Count | None = Field(None, description="How long it takes; the whole training if left out.")
+
+    def phases(self, total: Length) -> tuple[Phase, ...]:
+        """Return the one phase."""
+        return (_curve(self.name, self.total_iters or total.of(self.interval), self.interval),)
+
+
+@final
+class CosLog4(Scheduler):
+    """lr times (1 - cos(2 pi log2(1 + 15 t))) / 2, t from 0 to 1: four waves from 0 to lr and back, each twice as long.
+
+    A wave warms up and anneals; the last one takes more than half of the training (Holzmueller et al. 2024, arXiv
+    2407.04491). LambdaLR.
+    """
+
+    name: ClassVar[str] = "coslog4"
+    torch: ClassVar[str] = "LambdaLR"
+    length: ClassVar[str | None] = "total_iters"
+    interval: Interval = Field("step", description="What is counted: optimizer steps or epochs.")
+    total_iters: Count | None = Field(None, description="How long it takes; the whole training if left out.")
+
+    def phases(self, total: Length) -> tuple[Phase, ...]:
+        """Return the one phase."""
+        return (_curve(self.name, self.total_iters or total.of(self.interval), self.interval),)
+
+
+def _curve(name: str, length: int | None, interval: Interval) -> Phase:
+    """Return a phase under one of the builder's fractions, which stays where it ends."""
+    return Phase(call=Call("lr_scheduler.LambdaLR", {"lr_lambda": name, "total_iters": length}), interval=interval)
+
+
+@final
 class Warmup(Scheduler):
     """lr rises linearly from start_factor times itself in total_iters, then the schedule in `then` begins."""
 
@@ -175,5 +214,5 @@ class Warmup(Scheduler):
 
 SCHEDULERS: tuple[type[Scheduler], ...] = (
     Constant, Linear, Step, MultiStep, Exponential, CosineAnnealing, CosineAnnealingWarmRestarts, OneCycle, Polynomial,
-    ReduceOnPlateau, Warmup,
+    FlatCos, CosLog4, ReduceOnPlateau, Warmup,
 )  # fmt: skip

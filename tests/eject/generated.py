@@ -194,7 +194,7 @@ def _generate(index: int, random: Random) -> Generated:
     named = {f"layer {name_of(text)}" for text in layers} | {f"metric {name}" for name in measured}
     named |= {f"layer {name_of(tail)}"} if tail else set()
     named |= {f"loss {name_of(loss)}", f"optimizer {name_of(optimizer)}", *starts, *parts, *watched}
-    named |= {f"scheduler {name}" for name in re.findall(r"\b[a-z_]{4,}\b", scheduler)}
+    named |= {f"scheduler {name}" for name in re.findall(r"\b[a-z_]{4,}4?\b", scheduler)}
     return Generated("\n".join(lines) + "\n", frozenset(named))
 
 
@@ -263,7 +263,16 @@ def _training(optimizer: str, random: Random, *, validated: bool) -> tuple[str, 
 
 
 def _scheduler(index: int, random: Random) -> str:
-    kinds = (*SCHEDULERS, "", "cosine_annealing", "linear", "polynomial: {interval: step}", "one_cycle: 0.05")
+    kinds = (
+        *SCHEDULERS,
+        "",
+        "cosine_annealing",
+        "linear",
+        "polynomial: {interval: step}",
+        "one_cycle: 0.05",
+        "flat_cos",
+        "coslog4",
+    )
     text = kinds[index % len(kinds)]
     if name_of(text) == "reduce_on_plateau":
         return "reduce_on_plateau: {factor: 0.5, patience: 0, cooldown: 1}"
