@@ -300,7 +300,18 @@ def _last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
 
 
 OUTPUTS = frozenset(
-    {"identity", "flatten", "softmax", "log_softmax", "softmin", "sigmoid", "hardsigmoid", "logsigmoid", "target_scale"}
+    {
+        "identity",
+        "flatten",
+        "softmax",
+        "log_softmax",
+        "softmin",
+        "sigmoid",
+        "hardsigmoid",
+        "logsigmoid",
+        "target_scale",
+        "temperature",
+    }
 )
 """What may stand behind the output layer. Behind any other layer, the output layer itself is what is missing."""
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import ffspec
+from ffspec.builder.calibration import Temperature
 from ffspec.builder.loss import build_loss
 from ffspec.builder.modules import Heaviside, PerceptronLoss, Residual
 from ffspec.builder.optimizer import build_optimizers
@@ -213,6 +214,7 @@ def metric_row(metric: Metric) -> Any:
 ROWS = (
     *(layer_row(*parts) for parts in LAYERS),
     *(end_row(*parts) for parts in ENDS),
+    row("layer", "temperature", spec_of(layers="layers: [linear, temperature]\n"), (Temperature(),)),
     *(init_row(text) for text in INITS),
     *(init_row(text, "bias_init") for text in INITS if name_of(text) in {init.name for init in VECTOR_INITS}),
     *(loss_row(*parts) for parts in LOSSES),

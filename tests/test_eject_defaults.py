@@ -18,8 +18,8 @@ from ffspec.builder.network import OWN
 from ffspec.builder.optimizer import FUSED as BUILT_FUSED
 from ffspec.builder.scheduler import _has_momentum
 from ffspec.export import weights
+from ffspec.export.calibration import ROWS_AT_ONCE
 from ffspec.export.defaults import DEFAULTS, FUSED, MOMENTUM
-from ffspec.export.measures import ROWS_AT_ONCE
 from ffspec.export.subject import survey
 from ffspec.export.text import literal
 from ffspec.runner import evaluation

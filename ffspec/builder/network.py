@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
-from ffspec.builder import initialise, modules, scaling
+from ffspec.builder import calibration, initialise, modules, scaling
 from ffspec.builder.streams import untouched
 from ffspec.seeds import derive
 
@@ -25,6 +25,7 @@ OWN: dict[str, type[nn.Module]] = {
     "Scale": scaling.Scale,
     "NTKLinear": scaling.NTKLinear,
     "TargetScale": scaling.TargetScale,
+    "Temperature": calibration.Temperature,
 }
 """What a call of the namespace ffspec names."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ffspec.export.calibration import calibration
 from ffspec.export.measures import require_defined
 from ffspec.export.objective import training_target, unit_of
 from ffspec.export.steps import Timetable, optimizer_names
@@ -92,6 +93,7 @@ class _Loop:
         self._script.use("pathlib", "Path")
         return [
             *lines,
+            *calibration(self._subject),
             'after = check("after")',
             "model.eval()  # as it is used from here on",
             'save_file(model.state_dict(), HERE / "model.safetensors")',

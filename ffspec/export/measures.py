@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ffspec.diagnostics import Diagnostic, Path, SpecError
+from ffspec.export.calibration import output_of
 from ffspec.export.objective import scaled, target_of, training_target, unit_of
 from ffspec.export.text import WIDTH, call, listing, literal
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from ffspec.export.script import Script
     from ffspec.export.subject import Subject
     from ffspec.spec.metrics import Metric
-
-ROWS_AT_ONCE = 16_384
-"""The rows ffspec evaluates at a time: in other parts, sums round otherwise."""
 
 CHECK = '''\
 def check(when):
@@ -38,8 +36,6 @@ def add_evaluation(script: Script, subject: Subject) -> None:
     name = "y" if target == "y" else "target"
     output = "model[-1].standardise(output)" if plain else "output"
     shape = f"(len(y), {subject.classes})" if subject.spec.loss.target == "index" else f"{name}.shape"
-    many = max(subject.sizes.values()) > ROWS_AT_ONCE
-    parts = f"torch.cat([model(part) for part in x.split({ROWS_AT_ONCE})])"
     autocast = ', torch.autocast("cpu", torch.bfloat16)' if subject.autocast else ""
     names = listing(["the loss", *(metric.name for metric in measured)])
     lines = [
@@ -50,7 +46,7 @@ def add_evaluation(script: Script, subject: Subject) -> None:
         "    model.eval()",
         "    assert not any(module.training for module in model.modules())",
         f"    with torch.inference_mode(){autocast}:",
-        f"        output = {parts if many else 'model(x)'}",
+        f"        output = {output_of(max(subject.sizes.values()))}",
         f"        loss = criterion({output}, {name}).item()",
         "    model.train()",
         f"    assert output.shape == {shape}  # else the loss would compare every row with every other"

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft
-from ffspec.rules import consistency, dropout, grouping, heads, memory, obstacles, settings, stack, targets
+from ffspec.rules import calibration, consistency, dropout, grouping, heads, memory, obstacles, settings, stack, targets
 from ffspec.rules.rule import DataRule
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ STATIC: tuple[StaticRule, ...] = (
     settings.StrangeTraining(),
     settings.EqualUnits(),
     settings.IdleSchedule(),
+    calibration.TemperatureInPlace(),
 )
 """The static rules, in the order of their codes."""
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 LEARNING = LINEARS
 BLOCKS = frozenset({"ffspec.Residual"})
-SILENT = frozenset({"nn.Identity", "nn.Flatten"})
-"""What changes no number."""
+SILENT = frozenset({"nn.Identity", "nn.Flatten", "ffspec.Temperature"})
+"""What changes no number while training, and no prediction afterwards."""
 SCALES = frozenset({"ffspec.Scale"})
 """What multiplies each feature with a number of its own, learnt but of no power alone."""
 UNITS = frozenset({"ffspec.TargetScale"})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ffspec.builder.calibration import Temperature
 from ffspec.diagnostics import DivergedError, EvaluationError
 from ffspec.runner.metrics import measure
 
@@ -132,10 +133,13 @@ def eval_mode(network: nn.Module) -> Iterator[None]:
 
 
 def undropped_copy(network: nn.Module) -> nn.Module:
-    """Return a copy in train mode in which nothing is drawn at random: dropout and rrelu act as in eval mode."""
+    """Return a copy in train mode in which nothing is drawn at random: dropout and rrelu act as in eval mode.
+
+    So does a temperature, which is fitted for eval mode only.
+    """
     copy = deepcopy(network).train()
     for module in copy.modules():
-        if isinstance(module, nn.Dropout | nn.AlphaDropout | nn.RReLU):
+        if isinstance(module, nn.Dropout | nn.AlphaDropout | nn.RReLU | Temperature):
             module.eval()
     return copy
 

@@ -95,7 +95,9 @@ class Record:
         """Write the history, the checks and the weights of a run that ended well."""
         self.directory.write_lines(rundir.HISTORY, list(result.history))
         met = [asdict(expectation) for expectation in result.expectations]
-        checks = {"before": result.before, "after": result.after, "expectations": met}
+        checks: dict[str, Any] = {"before": result.before, "after": result.after, "expectations": met}
+        if result.temperature is not None:
+            checks["temperature"] = result.temperature
         self.directory.write_json(rundir.CHECKS, checks)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in result.model.state_dict().items()}
         self.directory.write(rundir.MODEL, safetensors.torch.save(weights))

@@ -37,6 +37,8 @@ class Result:
     """One row an epoch: epoch, lr, loss, and validation measures where there is a validation split."""
     expectations: tuple[Expectation, ...]
     """The spec's checks and whether they held."""
+    temperature: float | None = None
+    """What the network's scores are divided by, fitted on the validation split; None without such a layer."""
     baselines: tuple[Baseline, ...] = ()
     """What simpler models reach on the test split, or on the last there is."""
     findings: tuple[Diagnostic, ...] = ()

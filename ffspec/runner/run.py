@@ -19,6 +19,7 @@ from ffspec.rules.network import is_linear_model
 from ffspec.rules.outcomes import OUTCOMES
 from ffspec.rules.probes import PROBES
 from ffspec.runner.baselines import compare, fit_baselines
+from ffspec.runner.calibration import fit_temperature
 from ffspec.runner.checkpoints import State, newest, put_back
 from ffspec.runner.diverging import find_cause
 from ffspec.runner.evaluation import check
@@ -249,13 +250,13 @@ def _probe(setup: Setup, review: Review, before: dict[str, Measures], steps: int
 def _train(  # noqa: PLR0913 - the parts of a training
     setup: Setup, review: Review, keeper: Keeper, *, observer: Observer, rows: list[Row], state: State | None
 ) -> Result:
-    spec, network, judge = setup.spec, setup.network, setup.judge
+    network, judge = setup.network, setup.judge
     before = check(network, setup.splits, judge)
     found = review.take(_probe(setup, review, before, affordable(setup.plan)))
     review.stop(found)
     observer.on_findings(found, review)
     directory = None if keeper.directory is None else keeper.directory.path
-    observer.on_start(spec, setup.plan, before, directory)
+    observer.on_start(setup.spec, setup.plan, before, directory)
 
     def observe(row: Row) -> None:
         rows.append(row)
@@ -268,6 +269,22 @@ def _train(  # noqa: PLR0913 - the parts of a training
         rows += trainer.cursor.history
         observer.on_resume(trainer.cursor.epoch)
     trainer.run(observe)
+    return _judged(setup, review, watch, observer=observer, rows=rows, before=before, directory=directory)
+
+
+def _judged(  # noqa: PLR0913 - what a training leaves
+    setup: Setup,
+    review: Review,
+    watch: Watch,
+    *,
+    observer: Observer,
+    rows: list[Row],
+    before: dict[str, Measures],
+    directory: Path | None,
+) -> Result:
+    """Fit what is fitted on the validation split, and judge the trained network."""
+    spec, network, judge = setup.spec, setup.network, setup.judge
+    temperature = fit_temperature(network, setup.splits, judge)
     after = check(network, setup.splits, judge)
     baselines, findings = _look_back(setup, watch, rows, after)
     observer.on_findings(review.take(findings), review)
@@ -278,6 +295,7 @@ def _train(  # noqa: PLR0913 - the parts of a training
         model=network.eval(),
         before=before,
         after=after,
+        temperature=temperature,
         history=tuple(rows),
         expectations=tuple(expectations(spec.checks, before, after)),
         baselines=baselines,

@@ -185,8 +185,11 @@ def _generate(index: int, random: Random) -> Generated:
     optimizer = (UNGROUPED if plain else OPTIMIZERS)[index % len(OPTIMIZERS)]
     layers = [LAYERS[(3 * index + step) % len(LAYERS)][0] for step in range(3)]
     dataset, parts = _dataset(kind, random)
+    validated = "validation:" in dataset or "split_column" in dataset
+    if validated and name_of(loss) in {"cross_entropy", "bce_with_logits", "multi_label_soft_margin"}:
+        tail = "temperature"
     network, starts = _network(index, layers, tail)
-    training, watched = _training(optimizer, random, validated="validation:" in dataset or "split_column" in dataset)
+    training, watched = _training(optimizer, random, validated=validated)
     measured = _metrics(index, kind, loss)
     lines = [f"seed: {random.randint(0, 99)}", dataset, f"layers: {network}", f"loss: {flow(loss)}"]
     lines += [f"optimizer: {flow(optimizer)}", *([f"scheduler: {flow(scheduler)}"] if scheduler else []), training]

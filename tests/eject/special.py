@@ -5,6 +5,7 @@ from __future__ import annotations
 PAIR = "dataset: {moons: {n_samples: {train: 24, validation: 8, test: 8}, noise: 0.1}}\n"
 REST = "loss: bce_with_logits\noptimizer: {adam: 0.01}\n"
 HEAD = "layers: [{linear: 4}, tanh, {linear: 4}, tanh, linear]\n"
+THREE = "split: {validation: 0.2, test: 0.2}"
 NUMBERS = ", ".join(f"[{index / 7:.3f}, {index % 5}]" for index in range(120))
 WORDS = ", ".join(("'it''s'", "'a \"b\"'", "c\\d")[index % 3] for index in range(120))
 FLAT = (2, 2, 2, 2, 2, 2, 9, -1)
@@ -29,6 +30,21 @@ dataset:
     "labels": f"""
 dataset: {{inline: {{x: [1, 2, 3, 4, 5, 6, 7, 8], y: [3, 3, 8, 8, 3, 8, 8, 3]}}, split: {{test: 2}}}}
 {HEAD}{REST}training: {{epochs: 2}}
+""",
+    "temperature": f"""
+dataset: {{digits: {{}}, {THREE}, prepare: standardize}}
+layers: [{{linear: 8}}, batch_norm, relu, linear, temperature]
+loss: {{cross_entropy: {{label_smoothing: 0.1}}}}
+optimizer: {{adam: 0.01}}
+training: {{epochs: 4, batch_size: 100, early_stopping: {{monitor: validation.log_loss, patience: 0}}}}
+metrics: [accuracy, log_loss]
+""",
+    "temperature_of_many_rows": """
+dataset: {moons: {n_samples: {train: 100, validation: 20000, test: 10}, noise: 0.1}}
+layers: [{linear: 8}, tanh, linear, temperature]
+loss: bce_with_logits
+optimizer: {adam: 0.01}
+training: {epochs: 2, precision: bf16}
 """,
     "folds_by_class": """
 dataset: {wine: {}, split: {folds: 5, fold: 2, validation: 0.2}, prepare: standardize}

@@ -1,0 +1,53 @@
+"""What is fitted after training needs rows that neither trained the network nor judge it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+from ffspec.codes import Code
+from ffspec.planner import walk
+from ffspec.rules.network import removal
+from ffspec.rules.rule import StaticRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ffspec.diagnostics import Diagnostic
+    from ffspec.planner import Draft
+
+SPLIT = "write split: {validation: 0.1, test: 0.2} under dataset"
+
+
+@final
+class TemperatureInPlace(StaticRule):
+    """FF131: a temperature divides the scores that the loss takes."""
+
+    about: ClassVar[Code] = Code(
+        code="FF131",
+        title="a temperature that cannot be fitted",
+        reason="A temperature divides the scores that the softmax or the sigmoid inside the loss makes probabilities "
+        "of. Log-probabilities or probabilities divided would not sum to 1 any more, and other losses have no "
+        "probabilities. It is fitted after training on the validation split: training rows would say that the network "
+        "may be surer than it should, and test rows could no longer judge it.",
+        wrong="layers: [{linear: 8}, relu, linear, temperature]\n",
+        right="dataset: {iris: {}, split: {validation: 0.2, test: 0.2}}\n"
+        "layers: [{linear: 8}, relu, linear, temperature]\n",
+        source="Guo et al. 2017 (arXiv 1706.04599), section 4.2: fitted on the validation set, argmax unchanged",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look for every temperature, and at what the last one divides."""
+        loss, facts = draft.parts.get("loss"), draft.facts
+        for step in walk(draft.steps):
+            if step.call.target != "ffspec.Temperature":
+                continue
+            if step is not draft.steps[-1]:
+                message = "temperature must be the last layer: it divides the scores that the loss takes"
+                yield self.report(message, step.path, hint="leave it out here", edit=removal(step))
+            elif loss is not None and loss.output not in {"logits", "logit"}:
+                message = f"temperature divides scores, and {loss.name} takes none"
+                hint = "write loss: cross_entropy or bce_with_logits, which has the softmax or the sigmoid inside"
+                yield self.report(message, step.path, hint=hint)
+            elif facts.rows and "validation" not in facts.rows:
+                message = "temperature is fitted on the validation split, and the dataset has none"
+                yield self.report(message, step.path, hint=SPLIT)
