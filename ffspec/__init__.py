@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         StorageError,
     )
     from ffspec.planner import Plan
+    from ffspec.proposal import propose
     from ffspec.runner.result import Result
     from ffspec.spec.root import Spec
 
@@ -42,6 +43,7 @@ __all__ = [
     "dump",
     "load",
     "plan",
+    "propose",
     "resume",
     "run",
 ]
@@ -61,6 +63,7 @@ _HOMES = {
         "ffspec.diagnostics",
     ),
     "Plan": "ffspec.planner",
+    "propose": "ffspec.proposal",
     "Result": "ffspec.runner.result",
     "Spec": "ffspec.spec.root",
 }

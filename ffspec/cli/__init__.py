@@ -17,6 +17,7 @@ from ffspec.cli.diff import diff
 from ffspec.cli.eject import eject
 from ffspec.cli.errors import said
 from ffspec.cli.explain import explain
+from ffspec.cli.init import init
 from ffspec.cli.resume import resume
 from ffspec.cli.run import run
 from ffspec.cli.schema import schema
@@ -35,6 +36,7 @@ def command(*, debug: bool) -> None:
     """Train a feedforward network from a short YAML file.
 
     \b
+    ffspec init table.csv --target y       write a spec for a table
     ffspec run specs/feedforward.yaml      train, with checks before and after
     ffspec check specs/*.yaml              find what is wrong, without training
     ffspec show specs/feedforward.yaml     layers, shapes, parameters, FLOPs
@@ -42,7 +44,7 @@ def command(*, debug: bool) -> None:
     del debug
 
 
-for _command in (run, resume, diff, check, show, eject, schema, explain):
+for _command in (init, run, resume, diff, check, show, eject, schema, explain):
     command.add_command(_command)
 
 

@@ -61,6 +61,19 @@ def read_file(table: Table, name: str, folder: Folder, path: Path) -> pl.DataFra
     return frame
 
 
+def opening(name: str, folder: Folder, path: Path, size: int = 65_536) -> str | None:
+    """Return how a text file begins, whole lines of it; None for a Parquet file.
+
+    Raises:
+        SpecError: FF030 it cannot be read, FF038 it lies outside the folder, FF039 it is too large.
+    """
+    data = _bytes(_place(name, folder, path), name, path, 1)
+    if data[:4] == MARK:
+        return None
+    text = _decoded(data, name, path)[:size]
+    return text if len(data) <= size else text[: text.rfind("\n") + 1] or text
+
+
 def refuse_large(needed: int, what: str, path: Path, hint: str = "take fewer rows, or leave columns out") -> None:
     """Refuse to make what the memory has no room for.
 

@@ -1,0 +1,154 @@
+"""From a table to a spec: what the columns hold, what is to be predicted, and the text that says so."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ffspec import diagnostics as rendering
+from ffspec.diagnostics import SpecError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ffspec.data.profile import ColumnProfile
+    from ffspec.proposal.columns import Verdict
+    from ffspec.proposal.reading import Sheet
+    from ffspec.proposal.target import Target, Task
+
+RECIPE = "plain"
+"""The recipe of a proposal, unless another is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A spec for a table, and what it says in short."""
+
+    text: str
+    target: Target
+    verdicts: tuple[Verdict, ...]
+    rows: int
+
+
+def propose(
+    path: str | os.PathLike[str],
+    target: str,
+    *,
+    recipe: str = RECIPE,
+    task: Task | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> str:
+    """Return a spec for a CSV or Parquet file: which columns to use and how, what to measure, and why, in comments.
+
+    Args:
+        path: The file.
+        target: The column to predict.
+        recipe: Which recipe fills in the network and its training.
+        task: Whether the target is classes or numbers; what it looks like if left out.
+        folder: Where the spec will lie; beside the data if left out.
+
+    Raises:
+        SpecError: FF030 to FF039, the file cannot be used, or the target is neither classes nor numbers.
+    """
+    return look(path, target, recipe=recipe, task=task, folder=folder).text
+
+
+def look(path: str | os.PathLike[str], target: str, **options: Any) -> Proposal:
+    """Read a table and propose a spec for it; see `propose`."""
+    try:
+        return _look(pathlib.Path(path), target, **options)
+    except SpecError as error:
+        found = error.diagnostics
+        raise SpecError(found, error.text or rendering.render(found, file=os.fspath(path))) from None
+
+
+def _look(
+    file: pathlib.Path,
+    target: str,
+    *,
+    recipe: str = RECIPE,
+    task: Task | None = None,
+    folder: str | os.PathLike[str] | None = None,
+) -> Proposal:
+    from ffspec.data.problems import problem
+    from ffspec.proposal import text
+    from ffspec.proposal.reading import read
+    from ffspec.proposal.relations import without_doubles, without_leaks
+    from ffspec.proposal.target import settle
+
+    sheet = read(file, target)
+    held, frame = _labelled(sheet, target)
+    settled = settle(held, task)
+    verdicts = without_leaks(without_doubles(_verdicts(sheet, frame, settled)), settled)
+    if not any(verdict.used for verdict in verdicts):
+        told = "; ".join(f"{verdict.name!r} {verdict.reason}" for verdict in verdicts[:3])
+        raise problem("FF037", f"no column is left to predict from: {told or 'there is none beside the target'}", ())
+    used = [target, *(verdict.name for verdict in verdicts if verdict.used)]
+    marks = dict.fromkeys(mark for part in (held, *(v.column for v in verdicts if v.used)) for mark in part.marks)
+    findings = text.Findings(
+        path=_seen(file, file.parent if folder is None else pathlib.Path(folder)),
+        source="csv" if sheet.text else "parquet",
+        separator=sheet.separator,
+        headless=sheet.headless,
+        rows=frame.height,
+        repeated=_repeated(frame, used),
+        unlabelled=sheet.frame.height - frame.height,
+        target=settled,
+        verdicts=tuple(verdicts),
+        marks=tuple(marks) if sheet.text else (),
+        recipe=recipe,
+    )
+    return Proposal(text=text.write(findings), target=settled, verdicts=tuple(verdicts), rows=frame.height)
+
+
+def _labelled(sheet: Sheet, target: str) -> tuple[ColumnProfile, pl.DataFrame]:
+    """Return the profile of the target, and the rows that have one."""
+    from ffspec.data.profile import profile
+
+    held = profile(sheet.frame.get_column(target), text=sheet.text)
+    if not held.missing or held.kind == "empty":
+        return held, sheet.frame
+    known = held.values.is_not_null()
+    values = held.values.filter(known)
+    return replace(held, values=values), sheet.frame.filter(known)
+
+
+def _verdicts(sheet: Sheet, frame: pl.DataFrame, target: Target) -> list[Verdict]:
+    """Judge every column but the target by itself."""
+    from ffspec.data.profile import profile
+    from ffspec.proposal.columns import judge
+
+    made = []
+    for name in frame.columns:
+        if name == target.column.name:
+            continue
+        verdict = judge(profile(frame.get_column(name), text=sheet.text), text=sheet.text)
+        # What stands for a missing cell does so in the whole file.
+        spoiled = [mark for mark in verdict.column.marks if mark in target.counts]
+        told = f"{spoiled[0]!r} stands for a missing cell here, but is a class" if spoiled else ""
+        made.append(verdict.dropped(told) if told and verdict.used else verdict)
+    return made
+
+
+def _repeated(frame: pl.DataFrame, used: list[str]) -> int:
+    """Count the rows that repeat another in all columns that are used."""
+    import polars as pl
+
+    return frame.height - pl.DataFrame([frame.get_column(name) for name in used]).n_unique()
+
+
+def _seen(file: pathlib.Path, folder: pathlib.Path) -> str:
+    """Return a file as seen from a folder.
+
+    Raises:
+        SpecError: FF038, it lies outside.
+    """
+    from ffspec.data.problems import problem
+
+    root, real = os.path.realpath(folder), os.path.realpath(file)
+    if not pathlib.Path(real).is_relative_to(root):
+        hint = "write it there: the data may lie beside the spec, or in a folder below"
+        raise problem("FF038", f"the spec must lie in the folder of its data, or above it, found {folder}", (), hint)
+    return pathlib.Path(os.path.relpath(real, root)).as_posix()

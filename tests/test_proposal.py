@@ -1,0 +1,283 @@
+"""Proposals: a table becomes a spec that checks and runs, and says why it says what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import ffspec
+from ffspec import api
+from ffspec.data.profile import profile
+from ffspec.diagnostics import Severity
+from ffspec.proposal.columns import judge
+from ffspec.proposal.scales import order_of
+from tests import newcomers
+
+TABLES: dict[str, Callable[[Path], tuple[Path, str]]] = {
+    **{name: partial(newcomers.packaged, name) for name in newcomers.PACKAGED},
+    "penguins": newcomers.penguins,
+    "troubles": newcomers.troubles,
+}
+
+
+def proposed(path: Path, target: str, **options: Any) -> tuple[str, Path]:
+    """Return a proposal, and the file it was written to."""
+    text = ffspec.propose(path, target, **options)
+    spec = path.with_suffix(".yaml")
+    spec.write_text(text, encoding="utf-8")
+    return text, spec
+
+
+def written(folder: Path, columns: dict[str, list[Any]], name: str = "t.csv", **options: Any) -> Path:
+    """Write columns as a CSV file."""
+    pl.DataFrame(columns).write_csv(folder / name, **options)
+    return folder / name
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_proposal_checks_and_runs(name: str, tmp_path: Path) -> None:
+    _, spec = proposed(*TABLES[name](tmp_path))
+    found = api.check(spec, data=True)
+    assert [item for item in found if item.severity is Severity.ERROR] == []
+    result = ffspec.run(spec, overrides=["training.epochs=3"])
+    assert result.after["test"]["loss"] > 0
+    assert {item.name for item in result.baselines} >= {"linear model"}
+
+
+PENGUINS = """\
+# Predicts 'species', 3 classes, from 7 columns of penguins.csv: 344 rows.
+# Written by ffspec init from what the file holds. Change what you know better.
+
+recipe: plain  # fills in network, loss, training and split; ffspec show --resolved writes them out
+
+dataset:
+  csv:
+    # numbers: bill_length_mm, bill_depth_mm, flipper_length_mm, body_mass_g and year
+    # categories: island (3) and sex (2)
+    # missing cells: bill_length_mm <1 %, bill_depth_mm <1 %, flipper_length_mm <1 %, body_mass_g <1 % and
+    #   sex 3 %
+    path: penguins.csv
+    target: species       # Adelie 44 %, Gentoo 36 % and Chinstrap 20 %
+    task: classification  # because it holds texts
+
+metrics: [accuracy, f1]
+checks:
+  improves: test.loss
+  test.accuracy: {min: 0.45}  # always answering Adelie is right in 44 %
+"""
+
+
+def test_the_penguins(tmp_path: Path) -> None:
+    text, _ = proposed(*newcomers.penguins(tmp_path))
+    assert text == PENGUINS
+
+
+TROUBLES = """\
+# Predicts 'left', 2 classes, from 8 columns of customers.csv: 609 rows.
+# Written by ffspec init from what the file holds. Change what you know better.
+# 9 rows (1 %) repeat another. If that is an accident, leave them out of the file.
+
+recipe: plain  # fills in network, loss, training and split; ffspec show --resolved writes them out
+
+dataset:
+  csv:
+    # numbers: tenure and spent
+    # categories: plan (3), newsletter (2), city (38) and country (3)
+    # ordered categories: satisfaction (4)
+    # dates: joined
+    # missing cells: tenure 10 % and plan 6 %
+    # skewed numbers: spent (from 0.08 to 1955, median 20.59)
+    # city: 38 levels, 27 of them in fewer than 5 rows
+    # country: one level in several spellings? 'Germany' (355) and 'germany' (55)
+    path: customers.csv
+    target: left             # no 63 % and yes 37 %
+    task: classification     # because it holds texts
+    null_values: [n/a]       # these stand for a missing cell
+    ordered:                 # read as 0, 1, 2 and so on
+      satisfaction: [very low, low, medium, high]
+    dates: [joined]          # read as year, month, day, weekday, hour and minute
+    drop:
+      - customer_id          # a different text in every row: it names the row
+      # numbers written as texts: '68,936' in row 1 and '25,656' in row 2; write plain numbers in the file
+      - revenue
+      # numbers written as texts: '51 %' in row 1 and '39 %' in row 2; write plain numbers in the file
+      - discount
+      - spent_again          # says the same as 'spent' in every row
+      - spent_cents          # is 'spent' in another unit: their correlation is 1
+      - currency             # is 'EUR' in every row
+      - batch                # is 'a' in all rows but 1
+      - note                 # free text: sentences are no categories
+      - goodbye_mail         # knows the target: by itself it tells every class
+      - empty                # has no value at all
+  prepare:
+    missing: median
+    missing_indicator: true  # tells the network where a number was missing
+    min_rows: 5              # rarer levels of city are one level, unknown
+
+metrics: [accuracy, roc_auc]
+checks:
+  improves: test.loss
+  test.accuracy: {min: 0.64}  # always answering no is right in 63 %
+"""
+
+
+def test_a_table_full_of_troubles(tmp_path: Path) -> None:
+    text, _ = proposed(*newcomers.troubles(tmp_path))
+    assert text == TROUBLES
+
+
+def test_another_separator_is_found(tmp_path: Path) -> None:
+    for separator, said in ((";", "';'"), ("\t", r'"\x09"'), ("|", "'|'")):
+        text, spec = proposed(*newcomers.troubles(tmp_path, separator=separator))
+        assert f"    separator: {said}\n" in text
+        assert ffspec.load(spec).dataset.source.separator == separator  # type: ignore[attr-defined]
+
+
+def test_numbers_as_a_target(tmp_path: Path) -> None:
+    text, _ = proposed(*newcomers.packaged("diabetes", tmp_path))
+    assert text.endswith("""\
+    target: target    # from 25 to 346, half of it below 140.5
+    task: regression  # because it holds 214 different whole numbers from 25 to 346
+
+metrics: [r2, rmse, mae]
+checks:
+  improves: test.loss
+  test.r2: {min: 0}  # the mean of the training rows, whatever the columns say, has 0
+""")
+
+
+def test_whole_numbers_may_be_either(tmp_path: Path) -> None:
+    path = written(tmp_path, {"x": [i * 0.37 % 1 for i in range(200)], "y": [i * i % 7 for i in range(200)]})
+    text, spec = proposed(path, "y")
+    told = "because it holds 4 different whole numbers; write regression if they are amounts"
+    assert f"    task: classification  # {told}\n" in text
+    text, spec = proposed(path, "y", task="regression")
+    assert "    task: regression  # because it holds 4 different whole numbers from 0 to 4\n" in text
+    assert api.plan(ffspec.load(spec)).facts.target == "values"
+
+
+def test_few_rows_of_many_whole_numbers_are_amounts(tmp_path: Path) -> None:
+    path = written(tmp_path, {"x": [i * 0.37 % 1 for i in range(40)], "y": [i * 7 % 19 for i in range(40)]})
+    assert (
+        "    task: regression  # because it holds 19 different whole numbers from 0 to 18\n" in proposed(path, "y")[0]
+    )
+
+
+def test_unequal_classes_are_measured_fairly(tmp_path: Path) -> None:
+    x = [i * 0.37 % 1 for i in range(400)]
+    path = written(tmp_path, {"x": x, "z": x[::-1], "y": ["bad" if a > 0.95 else "good" for a in x]})
+    text, spec = proposed(path, "y")
+    assert text.endswith("""\
+metrics: [balanced_accuracy, roc_auc, accuracy]  # good is in 95 % of the rows: accuracy says little
+checks:
+  improves: test.loss
+  test.balanced_accuracy: {min: 0.51}  # always answering good has 0.5
+""")
+    assert api.check(spec, data=True) == ()
+
+
+def test_a_target_with_gaps_and_a_mark(tmp_path: Path) -> None:
+    path = written(tmp_path, {"x": [i * 0.37 % 1 for i in range(60)], "y": ["a", "b", "?", None] * 15})
+    text, spec = proposed(path, "y")
+    assert "    missing_target: drop  # 30 rows have none\n" in text
+    assert "    null_values: ['?']    # these stand for a missing cell\n" in text
+    assert api.check(spec, data=True) == ()
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "x": [i * 0.37 % 1 for i in range(60)],
+            "whole": pl.Series([str(i * 7 % 31) for i in range(60)]),
+            "far": [float("inf") if i == 7 else i * 0.11 % 1 for i in range(60)],
+            "parts": [[i] for i in range(60)],
+            "kept": [i % 3 == 0 for i in range(60)],
+        }
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+    text, spec = proposed(tmp_path / "t.parquet", "kept")
+    assert (
+        text.split("dataset:\n")[1].split("\n\n")[0]
+        == """\
+  parquet:
+    # numbers: x
+    path: t.parquet
+    target: kept          # false 67 % and true 33 %
+    task: classification  # because it holds truth values
+    drop:
+      # numbers kept as texts: '0' in row 1 and '7' in row 2; write plain numbers in the file
+      - whole
+      - far               # holds 'inf' in row 8: numbers must be finite
+      - parts             # of type List(Int64): neither numbers nor texts"""
+    )
+    assert api.check(spec, data=True) == ()
+
+
+def cells(*values: str | None) -> str:
+    """Say what a column of a text file is read as, and why."""
+    column = profile(pl.Series("c", values, dtype=pl.String), text=True)
+    verdict = judge(column, text=True)
+    return f"{column.kind}: {verdict.reason or verdict.role}"
+
+
+MANY = [str(i * i % 1009) for i in range(60)]
+NUMERALS = "numerals: numbers written as texts: {} in row 1 and {} in row 2; write plain numbers in the file"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (MANY, "numbers: number"),
+        ([*MANY, "n/a", "NA", "-"], "numbers: number"),
+        ([*MANY, "inf"], "numbers: number"),
+        ([*MANY, "12O"], "numbers: number"),
+        ([f"{value}.5 kg" for value in MANY], NUMERALS.format("'0.5 kg'", "'1.5 kg'")),
+        ([f"{value},5" for value in MANY], NUMERALS.format("'0,5'", "'1,5'")),
+        ([*MANY, *"abcdefghi"], "mixed: numbers and texts: 'a' in row 61 and 'b' in row 62; write numbers in the file"),
+        ([*("0123" * 20), "4+", "4+", "4+"], "mixed: ordered"),
+        ([str(i) for i in range(60)], "numbers: counts the rows, from 0 to 59"),
+        (["yes", "no"] * 30, "texts: category"),
+        (["True", "FALSE"] * 30, "booleans: category"),
+        (["S", "M", "XL"] * 20, "texts: ordered"),
+        (["18-25", "<18", "26-64", "65+"] * 20, "texts: ordered"),
+        (["2024-01-31", "2024-02-01"] * 30, "dates: date"),
+        (["2024-01-31 10:30", "-", None] * 30, "dates: date"),
+        (["2024-01-31T10:30:00+01:00", "2024-01-31T10:30:00Z"] * 30, "dates: date"),
+        (
+            ["31.01.2024 10:30", "01.02.2024 11:00"] * 30,
+            "dates: dates such as '31.01.2024 10:30' in row 1; written as 2026-01-31 they can be used",
+        ),
+        ([f"k{i}" for i in range(60)], "texts: a different text in every row: it names the row"),
+        ([f"k{i % 40}" for i in range(60)], "texts: 40 different texts in 60 rows: names, not categories"),
+        (["7"] * 60, "numbers: is 7 in every row"),
+        (["a"] * 60, "texts: is 'a' in every row"),
+        (["a"] * 59 + ["b"], "texts: is 'a' in all rows but 1"),
+        (["x"] + [None] * 59, "texts: has a value in 1 row only"),
+        (["x"] * 30 + [None] * 30, "texts: category"),
+        ([None] * 60, "empty: has no value at all"),
+    ],
+)
+def test_what_a_column_is_good_for(values: list[str | None], said: str) -> None:
+    assert cells(*values) == said
+
+
+@pytest.mark.parametrize(
+    ("levels", "order"),
+    [
+        (["high", "Low", "medium"], ("Low", "medium", "high")),
+        (["Ideal", "Fair", "Premium", "Very Good", "Good"], ("Fair", "Good", "Very Good", "Premium", "Ideal")),
+        (["65+", "<18", "18-25", "26 to 64"], ("<18", "18-25", "26 to 64", "65+")),
+        (["10-20", "0-9", "15-30"], None),
+        (["low", "high"], None),
+        (["low", "LOW", "high"], None),
+        (["1 kg", "2 kg", "3 kg"], None),
+        (["red", "green", "blue"], None),
+    ],
+)
+def test_levels_in_order(levels: list[str], order: tuple[str, ...] | None) -> None:
+    assert order_of(levels) == order
