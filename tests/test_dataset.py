@@ -189,6 +189,17 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
         "must not stand beside 'shuffle: false': rows taken in order cannot be stratified",
     ),
     (
+        {"iris": {}, "split": {"by": "species"}},
+        "split.by",
+        "must name a column, but iris has no columns with names: take a csv, parquet or arrays",
+    ),
+    ({"csv": CSV, "split": {"by": "y"}}, "split.by", "must not be the target, found 'y'"),
+    (
+        {"csv": CSV, "split": {"by": "s", "stratify": True}},
+        "split.stratify",
+        "must not stand beside 'by': what stays together cannot be shared out class by class",
+    ),
+    (
         {"iris": {}, "prepare": {"missing_indicator": True}},
         "prepare.missing_indicator",
         "needs numbers to be filled: write missing: median (or mean, most_frequent) beside it",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ffspec.data.columns import Cells, assemble, cells_of, is_numbers
+from ffspec.data.dates import is_dates, moments_of
 from ffspec.data.incoming import Rows, array_of, require_columns, take_apart
 from ffspec.data.loaded import Ints, Raw, RawTarget
 from ffspec.data.problems import counted, problem, quoted, some
@@ -26,11 +28,12 @@ def read_inline(source: Inline) -> Raw:
     return Raw(x=x, names=names, target=target_of(source.y, ("dataset", "inline", "y")))
 
 
-def read_arrays(arrays: Any) -> Raw:
+def read_arrays(arrays: Any, *, by: str | None = None) -> Raw:
     """Return the rows handed over: `(X, y)`, or a mapping from train, validation and test to such pairs.
 
     X is an array of shape (rows, features), a list of rows, a mapping from names to columns, or a polars or pandas
-    frame; y is as long, an array, a list or a series of labels or numbers, or has the shape (rows, targets).
+    frame; y is as long, an array, a list or a series of labels or numbers, or has the shape (rows, targets). The
+    column `by` decides how rows are divided, and is no feature.
 
     Raises:
         SpecError: FF036 arrays are missing or badly shaped, FF033 they hold something else, FF031 a column is missing.
@@ -39,7 +42,7 @@ def read_arrays(arrays: Any) -> Raw:
         raise problem("FF036", "arrays must be handed over, found none", PATH, HINT)
     if not isinstance(arrays, Mapping):
         rows, y = _pair(arrays, "data")
-        return _joined([rows], [y], {})
+        return _ranked([rows], [y], {}, by)
     if not arrays or "train" not in arrays or not set(arrays) <= set(SPLITS):
         found = quoted(arrays) or "nothing"
         raise problem("FF036", f"data must name the splits train, validation and test, found {found}", PATH, HINT)
@@ -49,7 +52,54 @@ def read_arrays(arrays: Any) -> Raw:
     for name, _, y in named:
         fixed[name] = np.arange(start, start + len(y), dtype=np.int64)
         start += len(y)
-    return _joined([rows for _, rows, _ in named], [y for _, _, y in named], fixed)
+    return _ranked([rows for _, rows, _ in named], [y for _, _, y in named], fixed, by)
+
+
+def _ranked(parts: Sequence[Rows], targets: Sequence[Any], fixed: dict[str, Ints], by: str | None) -> Raw:
+    """Put the splits one after another, without the column that keeps rows together, and with what it says."""
+    if by is None:
+        return _joined(parts, targets, fixed)
+    place, values, others = ("dataset", "split", "by"), [], []
+    for part in parts:
+        if part.names is None:
+            hint = "hand over a mapping from names to columns, or a frame"
+            raise problem("FF036", f"there must be a column {by!r}, but the columns of X have no names", place, hint)
+        require_columns([(by, place)], part.names)
+        index = part.names.index(by)
+        values.append(part.columns[index])
+        others.append(Rows(_without(part.names, index), _without(part.columns, index)))
+    if not others[0].columns:
+        raise problem("FF036", f"x must have a column beside {by!r} to predict from, found none", place)
+    return replace(_joined(others, targets, fixed), ranks=_ranks(values, by, place))
+
+
+def _without(items: tuple[Any, ...], index: int) -> tuple[Any, ...]:
+    return (*items[:index], *items[index + 1 :])
+
+
+def _ranks(parts: Sequence[Any], name: str, path: Path) -> Ints:
+    """Return the place of each value among all of them: numbers, dates or texts in their order.
+
+    Raises:
+        SpecError: FF032, a value is missing; FF033, they are of several kinds.
+    """
+    if all(is_dates(values) for values in parts):
+        values: Any = np.concatenate([moments_of(values, name, path) for values in parts])
+        holes = np.isnat(values)
+    else:
+        cells = join([cells_of(values, name, path) for values in parts], name, path)
+        values = cells
+        holes = np.isnan(cells) if is_numbers(cells) else np.array([cell is None for cell in cells])
+    if holes.any():
+        raise no_value(name, (np.flatnonzero(holes) + 1).tolist())
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def no_value(name: str, rows: Sequence[int | str]) -> SpecError:
+    """Return the error of rows without a value of the column that keeps rows together."""
+    noun = "row" if len(rows) == 1 else "rows"
+    message = f"every row must have a value of {name!r} to be divided by, but it is missing in {noun} {some(rows)}"
+    return problem("FF032", message, ("dataset", "split", "by"))
 
 
 def _pair(value: Any, name: str) -> tuple[Rows, Any]:

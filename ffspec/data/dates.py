@@ -69,6 +69,17 @@ def moments_of(values: Any, name: str, path: Path) -> Moments:
     return moments
 
 
+def is_dates(values: Any) -> bool:
+    """Return whether a column holds dates, or ISO texts of them, and nothing else but gaps."""
+    array = None if isinstance(values, list | tuple) else np.asarray(values)
+    if array is not None and array.dtype.kind != "O":
+        return array.dtype.kind == "M" or (array.dtype.kind == "U" and all(map(ISO.fullmatch, array.tolist())))
+    known = [cell for cell in (values if array is None else array.tolist()) if _text(cell) is not None]
+    return bool(known) and all(
+        isinstance(cell, dt.date) or (isinstance(cell, str) and ISO.fullmatch(cell)) for cell in known
+    )
+
+
 def no_dates(name: str, found: Sequence[str], path: Path) -> SpecError:
     """Return the error of cells that are no dates."""
     message = f"column {name!r} must hold dates such as 2026-01-31 or 2026-01-31 14:30, found {some(found)}"

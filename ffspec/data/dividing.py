@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ffspec.data.loaded import Ints
+from ffspec.data.grouping import divide_groups, permutation
+from ffspec.data.loaded import Ints, Raw
 from ffspec.data.problems import counted, problem
 from ffspec.data.targets import Target
 from ffspec.spec.dataset import Dataset, Split, misfit, sizes_of
@@ -12,15 +13,15 @@ from ffspec.spec.facts import SPLITS
 from ffspec.spec.sources import Label
 
 
-def divide(dataset: Dataset, target: Target, fixed: dict[str, Ints], seed: int) -> dict[str, Ints]:
+def divide(dataset: Dataset, target: Target, raw: Raw, seed: int) -> dict[str, Ints]:
     """Return the rows of each split, in the order train, validation, test.
 
-    Rows in `fixed` belong to their split already; the others are divided as `dataset.split` says.
+    The source itself may put rows into a split; the others are divided as `dataset.split` says.
 
     Raises:
         SpecError: FF035, there are too few rows for such a split.
     """
-    total = len(target.y)
+    total, fixed = len(target.y), dict(raw.fixed)
     taken = np.concatenate([np.zeros(0, dtype=np.int64), *fixed.values()])
     free = np.setdiff1d(np.arange(total, dtype=np.int64), taken)
     split = dataset.split
@@ -37,7 +38,10 @@ def divide(dataset: Dataset, target: Target, fixed: dict[str, Ints], seed: int) 
             hint = "write 'split: none' to train on all rows" if split is None else None
             raise problem("FF035", f"the split {message}", ("dataset", "split"), hint)
         options = split if isinstance(split, Split) else Split.model_construct()
-        rows = {**apportion(free, sizes, options, target, seed), **fixed}
+        if raw.ranks is not None:
+            rows = {**divide_groups(free, raw.ranks, sizes, options, seed), **fixed}
+        else:
+            rows = {**apportion(free, sizes, options, target, seed), **fixed}
     else:
         rows = dict(fixed)
     return {name: rows[name] for name in SPLITS if name in rows}
@@ -52,7 +56,7 @@ def apportion(rows: Ints, sizes: dict[str, int], options: Split, target: Target,
     if not options.shuffle:
         stops = np.cumsum(list(sizes.values()))
         return dict(zip(sizes, np.split(rows, stops), strict=False))
-    rows = rows[_order(len(rows), seed)]
+    rows = rows[permutation(len(rows), seed)]
     codes = _strata(rows, sizes, options, target)
     parts: dict[str, Ints] = {}
     # The small splits first: the training split takes its share of what they leave.
@@ -71,7 +75,7 @@ def _fold(rows: Ints, sizes: dict[str, int], options: Split, target: Target, see
     """
     folds, turn = options.folds or 2, (options.fold or 1) - 1
     if options.shuffle:
-        rows = rows[_order(len(rows), seed)]
+        rows = rows[permutation(len(rows), seed)]
         codes = _strata(rows, {str(part): len(rows) // folds for part in range(folds)}, options, target)
         rows = rows[np.argsort(codes, kind="stable")]
         tested = np.arange(len(rows)) % folds == turn
@@ -83,11 +87,6 @@ def _fold(rows: Ints, sizes: dict[str, int], options: Split, target: Target, see
     # In order, so that which rows are taken does not depend on how the cards lay.
     rest = apportion(np.sort(rows[~tested]), others, plain, target, seed)
     return {**rest, "test": rows[tested]}
-
-
-def _order(count: int, seed: int) -> Ints:
-    """Return a random permutation, from words that numpy promises to keep, as it does not of its `permutation`."""
-    return np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable").astype(np.int64)
 
 
 def _strata(rows: Ints, sizes: dict[str, int], options: Split, target: Target) -> Ints:

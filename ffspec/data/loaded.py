@@ -52,6 +52,8 @@ class Raw:
     target: RawTarget
     fixed: Mapping[str, Ints] = field(default_factory=dict)
     """The rows the source itself puts into a split."""
+    ranks: Ints | None = None
+    """Shape (N,): the place of each row's value of `split.by` among all of them; equal values have equal places."""
 
 
 @dataclass(frozen=True, slots=True)

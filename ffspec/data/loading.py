@@ -27,7 +27,6 @@ from ffspec.spec.dataset import Dataset
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.generators import Generator
 from ffspec.spec.root import Spec
-from ffspec.spec.sources import Source
 
 COPIES = 2
 """How often the matrix of all rows is there at once, at least, while it is drawn or prepared."""
@@ -57,9 +56,9 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     if isinstance(dataset.source, tables.Table):
         raw = read_table(dataset, directory, allow_outside=allow_outside)
     else:
-        raw = _read(dataset.source, seed, arrays, path)
+        raw = _read(dataset, seed, arrays, path)
     target = settle(raw.target, wants, (*path, "target") if isinstance(dataset.source, tables.Table) else path)
-    rows = divide(dataset, target, dict(raw.fixed), derive(seed, "split"))
+    rows = divide(dataset, target, raw, derive(seed, "split"))
     preparation = fit(raw, rows["train"], dataset.prepare, path)
     raw = narrowed(raw, preparation)
     _refuse_wide(raw, preparation, path)
@@ -86,10 +85,11 @@ def load_spec(spec: Spec, arrays: Any = None, *, allow_outside: bool = False) ->
     )
 
 
-def _read(source: Source, seed: int, arrays: Any, path: Path) -> Raw:
+def _read(dataset: Dataset, seed: int, arrays: Any, path: Path) -> Raw:
     """Return all rows of a source that is no file."""
+    source = dataset.source
     if isinstance(source, tables.Arrays):
-        return read_arrays(arrays)
+        return read_arrays(arrays, by=dataset.by)
     if isinstance(source, Generator):
         _refuse_large(source.rows, source.known().features or 0, path, "take fewer rows")
         return generate(source, seed)
@@ -103,8 +103,8 @@ def read_table(dataset: Dataset, directory: pathlib.Path, *, allow_outside: bool
     from ffspec.data import files
     from ffspec.data import tables as reading
 
-    folder = files.Folder(directory, open=allow_outside)
-    return reading.read_table(cast("tables.Table", dataset.source), folder, filled=dataset.prepare.missing != "error")
+    table, folder = cast("tables.Table", dataset.source), files.Folder(directory, open=allow_outside)
+    return reading.read_table(table, folder, filled=dataset.prepare.missing != "error", by=dataset.by)
 
 
 def _refuse_wide(raw: Raw, preparation: Preparation, path: Path) -> None:

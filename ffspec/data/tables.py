@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ffspec.data.arrays import missing_target
+from ffspec.data.arrays import missing_target, no_value
 from ffspec.data.columns import TRUTH, Cells, assemble, codes_of, finite
 from ffspec.data.dates import PARTS, UNIT, Moments, no_dates, parts_of, read_dates
 from ffspec.data.files import Folder, read_file, refuse_large
@@ -17,6 +17,7 @@ from ffspec.data.fitted import DatePart, Order, Reading
 from ffspec.data.incoming import no_places, require_columns
 from ffspec.data.loaded import Ints, Raw, RawTarget
 from ffspec.data.problems import problem, quoted, some
+from ffspec.data.ranking import comparable
 from ffspec.diagnostics import Path
 from ffspec.spec.facts import SPLITS
 from ffspec.spec.tables import Csv, Table
@@ -51,19 +52,20 @@ class Sheet:
         raise IndexError(index)
 
 
-def read_table(table: Table, folder: Folder, *, filled: bool) -> Raw:
+def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = None) -> Raw:
     """Read all rows of a table, whatever file they are in.
 
-    Where missing cells are `filled`, a text outside of an order counts as missing.
+    Where missing cells are `filled`, a text outside of an order counts as missing. The column `by` decides how rows are
+    divided, and is no feature unless the spec names it as one.
 
     Raises:
         SpecError: FF030 to FF033, FF035 and FF037 to FF039.
     """
     path = ("dataset", table.name)
     main = read_file(table, table.path, folder, (*path, "path"))
-    require_columns(_asked(table), tuple(main.columns))
-    features = _features(table, main.columns)
-    used = [*features, *table.targets, *([table.split_column] if table.split_column else [])]
+    require_columns(_asked(table, by), tuple(main.columns))
+    features = _features(table, main.columns, by)
+    used = list(dict.fromkeys([*features, *table.targets, *(name for name in (table.split_column, by) if name)]))
     frames = {table.path: _chosen(main, used)}
     for name, file in table.files.items():
         other = read_file(table, file, folder, (*path, name))
@@ -73,7 +75,15 @@ def read_table(table: Table, folder: Folder, *, filled: bool) -> Raw:
     columns = {name: part for feature in features for name, part in _read(sheet, feature, filled=filled)}
     x, levels = assemble(tuple(columns), [cells for cells, _ in columns.values()], path)
     readings = {index: reading for index, (_, reading) in enumerate(columns.values()) if reading is not None}
-    return Raw(x=x, names=tuple(columns), levels=levels, readings=readings, target=_target(sheet), fixed=_fixed(sheet))
+    return Raw(
+        x=x,
+        names=tuple(columns),
+        levels=levels,
+        readings=readings,
+        target=_target(sheet),
+        fixed=_fixed(sheet),
+        ranks=None if by is None else _ranks(sheet, by),
+    )
 
 
 def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -81,9 +91,11 @@ def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame([frame.get_column(name) for name in names])
 
 
-def _asked(table: Table) -> Iterator[tuple[str, Path]]:
+def _asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:
     """Yield every column the spec names, with its place."""
     path = ("dataset", table.name)
+    if by is not None:
+        yield by, ("dataset", "split", "by")
     for name in table.orders:
         yield name, (*path, "ordered", name)
     for field in ("target", "columns", "drop", "categorical", "dates", "split_column"):
@@ -94,8 +106,10 @@ def _asked(table: Table) -> Iterator[tuple[str, Path]]:
             yield name, (*path, field, index)
 
 
-def _features(table: Table, columns: Sequence[str]) -> list[str]:
+def _features(table: Table, columns: Sequence[str], by: str | None) -> list[str]:
     others = {*table.targets, *(table.drop or ()), table.split_column}
+    if by not in {*(table.categorical or ()), *(table.dates or ()), *table.orders}:
+        others.add(by)
     features = list(table.columns or (name for name in columns if name not in others))
     if not features:
         raise problem("FF037", "no column is left to predict from", ("dataset", table.name))
@@ -125,6 +139,29 @@ def _sheet(table: Table, frames: dict[str, pl.DataFrame]) -> Sheet:
     if not mask.any():
         raise problem("FF032", "every row must have a target, found none that has", ("dataset", table.name, "target"))
     return Sheet(table, frame.filter(mask), origins, np.flatnonzero(mask).astype(np.int64))
+
+
+def _ranks(sheet: Sheet, name: str) -> Ints:
+    """Return the place of each row's value of a column among all of them: numbers, dates or texts in their order.
+
+    Raises:
+        SpecError: FF032, a row has none.
+    """
+    path = ("dataset", "split", "by")
+    series = sheet.frame.get_column(name)
+    if name in (sheet.table.dates or ()):
+        series = pl.Series(_moments(sheet, name))
+    elif name in sheet.table.orders:
+        series = pl.Series(_places(sheet, name, filled=False), nan_to_null=True)
+    else:
+        series = comparable(series, parse=isinstance(sheet.table, Csv))
+    if not (series.dtype.is_numeric() or series.dtype.is_temporal() or series.dtype in (pl.Boolean, pl.String)):
+        message = f"column {name!r} must hold numbers, dates, booleans or texts, found {series.dtype}"
+        raise problem("FF033", message, path)
+    holes = np.flatnonzero(series.is_null())
+    if len(holes):
+        raise no_value(name, [sheet.row(row) for row in holes.tolist()])
+    return series.rank("dense").cast(pl.Int64).to_numpy()
 
 
 def _fixed(sheet: Sheet) -> dict[str, Ints]:

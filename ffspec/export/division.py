@@ -11,6 +11,7 @@ import numpy as np
 
 from ffspec.data.dividing import apportion
 from ffspec.export.text import comment, listing, literal
+from ffspec.export.together import add_groups
 from ffspec.seeds import derive
 from ffspec.spec.dataset import Split
 from ffspec.spec.tables import Table
@@ -45,7 +46,9 @@ def add_division(script: Script, subject: Subject) -> None:
             return
     free = 'np.flatnonzero(belongs == "")' if fixed else ""
     split = subject.spec.dataset.split
-    if isinstance(split, Split) and split.folds is not None:
+    if isinstance(split, Split) and split.by is not None and not rest:
+        add_groups(script, subject, split, free)
+    elif isinstance(split, Split) and split.folds is not None:
         _add_fold(script, subject, split)
     elif rest:
         script.add("# All rows are trained on.", "train = np.arange(len(y))")

@@ -123,7 +123,7 @@ def survey(spec: Spec, *, allow_outside: bool = False) -> Subject:
     raw = narrowed(_raw(spec, allow_outside=allow_outside), loaded.preparation)
     target = settle(raw.target, planner.target_kind(dict(spec)), ("dataset",))
     seed = derive(spec.seed, "split")
-    rows = divide(spec.dataset, target, dict(raw.fixed), seed)
+    rows = divide(spec.dataset, target, raw, seed)
     return Subject(
         spec=spec,
         plan=plan,
@@ -149,9 +149,9 @@ def _raw(spec: Spec, *, allow_outside: bool) -> Raw:
 def _stratified(spec: Spec, target: Target, rows: dict[str, Ints], raw: Raw, seed: int) -> bool:
     """Return whether the rows would be divided otherwise without strata."""
     dataset = spec.dataset
-    if target.classes is None or dataset.split == "none" or (raw.fixed and dataset.split is None):
+    if target.classes is None or raw.ranks is not None or dataset.split == "none" or (raw.fixed and not dataset.split):
         return False
     options = dataset.split if isinstance(dataset.split, Split) else Split.model_construct()
     plain = dataset.model_copy(update={"split": options.model_copy(update={"stratify": False})})
-    without = divide(plain, target, dict(raw.fixed), seed)
+    without = divide(plain, target, raw, seed)
     return any(not np.array_equal(rows[name], without[name]) for name in rows)

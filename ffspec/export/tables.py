@@ -13,6 +13,7 @@ import polars as pl
 
 from ffspec.data.files import Folder, read_file
 from ffspec.data.fitted import DatePart, Number
+from ffspec.data.ranking import comparable
 from ffspec.diagnostics import Diagnostic, SpecError
 from ffspec.export.text import call, comment, filled, literal
 from ffspec.spec.tables import Csv, Table
@@ -82,13 +83,14 @@ class _Reader:
             if isinstance(column, Number) and column.reading is not None
         }
         raws = dict.fromkeys([*(column.raw for column in columns), *(table.dates or ())])
-        extra = [self._table.split_column] if self._table.split_column else []
-        self._used = [*raws, *self._table.targets, *extra]
+        extra = [name for name in (table.split_column, subject.spec.dataset.by) if name]
+        self._used = list(dict.fromkeys([*raws, *self._table.targets, *extra]))
         self._refuse_patterns()
         folder = Folder(subject.spec.directory, open=True)  # the survey has read them, where that was allowed
         files = (table.path, *table.files.values())
         self._frames = [read_file(table, file, folder, ("dataset", table.name)) for file in files]
-        self.zoned = {name for name in self._table.dates or () if self._has_zones(name)}
+        dated = {*(table.dates or ()), subject.spec.dataset.by} - {None}
+        self.zoned = {name for name in dated if name and self._has_zones(name)}
         self.words = [name for index, name in enumerate(self._names) if is_word(subject, index)]
 
     def lines(self) -> list[str]:
@@ -98,7 +100,8 @@ class _Reader:
             missing = ["", *getattr(self._table, "null_values", ())]
             old = literal(missing if len(missing) > 1 else "")
             lines.append(f"table = table.select(pl.all().str.strip_chars().replace({old}, None))")
-        return [*lines, *self._kept(), *self._words(), *self._read_otherwise(), *self._numbers(), *self._target()]
+        lines += [*self._kept(), *self._groups()]
+        return [*lines, *self._words(), *self._read_otherwise(), *self._numbers(), *self._target()]
 
     def _read(self) -> list[str]:
         """Return the lines that read the files, and remember which rows belong to a file of its own."""
@@ -204,10 +207,32 @@ class _Reader:
 
     def _dates(self, name: str) -> str:
         """Return the line that reads a column of dates."""
+        return f"dates = {self._moments(name)}"
+
+    def _moments(self, name: str) -> str:
         column = f"table[{literal(name)}]"
         if name in self.zoned:
-            return f'dates = pl.Series([moment(text) for text in {column}], dtype=pl.Datetime("us"))'
-        return f'dates = pl.Series({column}.to_numpy().astype("datetime64[us]"))'
+            return f'pl.Series([moment(text) for text in {column}], dtype=pl.Datetime("us"))'
+        return f'pl.Series({column}.to_numpy().astype("datetime64[us]"))'
+
+    def _groups(self) -> list[str]:
+        """Return the lines that number the values of the column that keeps rows together, in their order."""
+        name = self._subject.spec.dataset.by
+        if name is None:
+            return []
+        column = f"table[{literal(name)}]"
+        found = comparable(pl.concat([frame.get_column(name) for frame in self._frames]), parse=self._csv)
+        if name in self._table.orders:
+            order = literal(self._table.orders[name])
+            cast = "" if self._csv else ".cast(pl.String)"
+            column += f"{cast}.replace_strict({order}, range({len(self._table.orders[name])}))"
+        elif found.dtype.is_temporal():
+            column = self._moments(name)
+        elif self._csv and found.dtype.is_numeric():
+            column += f".cast(pl.{found.dtype})"
+        elif found.dtype == pl.String and not self._csv:
+            column += ".cast(pl.String)"
+        return [f'groups = {column}.rank("dense").to_numpy()']
 
     def _has_zones(self, name: str) -> bool:
         """Whether some texts of a column say in which zone a time is."""

@@ -63,6 +63,12 @@ class Split(Node):
         None, description="Give each split its share of every class; by default where classes have enough rows."
     )
     shuffle: bool = Field(True, description="Draw the rows of a split at random, or take them in order.")
+    by: str | None = Field(
+        None,
+        max_length=1000,
+        description="Rows with the same value of this column stay together; with shuffle: false they are taken in its "
+        "order. It is no feature, unless the source names it.",
+    )
     folds: int | None = Field(
         None, ge=2, le=1000, description="Test on one of so many equal parts; validation is a share of the others."
     )
@@ -83,6 +89,8 @@ class Split(Node):
         require(self.train is not None or sum(parts) < 1, message)
         message = "must not stand beside 'shuffle: false': rows taken in order cannot be stratified"
         require(self.shuffle or not self.stratify, message, "stratify")
+        message = "must not stand beside 'by': what stays together cannot be shared out class by class"
+        require(self.by is None or not self.stratify, message, "stratify")
         return self
 
     @property
@@ -200,6 +208,9 @@ class Dataset(Node):
         if self.source.sizes() is not None:
             message = "must not say sizes, because n_samples already gives the rows of each split"
             require(self.split != "none" and not sized, message, "split")
+        named = isinstance(self.source, tables.Table | tables.Arrays)
+        message = f"must name a column, but {self.source.name} has no columns with names: take a csv, parquet or arrays"
+        require(self.by is None or named, message, "split", "by")
         if isinstance(self.source, tables.Table):
             self._check_table(self.source)
         known = self.source.known()
@@ -211,7 +222,13 @@ class Dataset(Node):
             require(fault is None, fault or "", "split")
         return self
 
+    @property
+    def by(self) -> str | None:
+        """The column whose values keep rows together."""
+        return self.split.by if isinstance(self.split, Split) else None
+
     def _check_table(self, table: tables.Table) -> None:
+        require(self.by not in table.targets, f"must not be the target, found '{self.by}'", "split", "by")
         if table.split_column is not None:
             message = "must not stand beside 'split_column', which says where each row belongs"
             require(self.split is None, message, "split")
@@ -295,7 +312,8 @@ def _names_of(split: AnySplit | None) -> dict[str, int | None]:
         parts["test"] = 1 / chosen.folds
     if not chosen.sized or (chosen.train is not None and chosen.test is None):
         parts["test"] = DEFAULT_TEST
-    return {name: part if isinstance(part, int) else None for name, part in parts.items() if part is not None}
+    sure = chosen.by is None  # else the groups decide
+    return {name: part if isinstance(part, int) and sure else None for name, part in parts.items() if part is not None}
 
 
 def _size(part: float | None, total: int, rounded: Any) -> int:

@@ -270,7 +270,42 @@ training: {epochs: 2}
 """,
 }
 
+for name, split in {
+    "by_customer": "{by: customer, validation: 0.2, test: 0.2}",
+    "by_customer_in_part": "{by: customer, train: 0.4, test: 0.2}",
+    "by_day": "{by: day, validation: 0.2, test: 0.2, shuffle: false}",
+    "by_fold": "{by: customer, folds: 3, fold: 2}",
+    "by_fold_and_validation": "{by: day, folds: 3, fold: 1, validation: 0.2}",
+    "by_fold_in_order": "{by: day, folds: 3, fold: 2, validation: 0.3, shuffle: false}",
+    "by_grade": "{by: grade, test: 0.3}",
+}.items():
+    SPECIAL[name] = f"""
+dataset:
+  csv: {{path: orders.csv, target: price, ordered: {{grade: [poor, fair, good]}}, drop: [part]}}
+  split: {split}
+  prepare: {{categories: codes}}
+layers: [{{linear: 3}}, tanh, linear]
+loss: mse
+optimizer: {{sgd: 0.01}}
+training: {{epochs: 2}}
+"""
+SPECIAL["by_day_beside_a_file"] = """
+dataset:
+  csv: {path: orders.csv, target: price, columns: [customer, day], dates: [day], test: orders.csv}
+  split: {by: day, validation: 0.2, shuffle: false}
+layers: [{linear: 3}, tanh, linear]
+loss: mse
+optimizer: {sgd: 0.0001}
+training: {epochs: 2}
+"""
+ORDERS = "".join(
+    f"{index * index % 11},2024-{1 + index % 4:02}-{1 + index * 7 % 5:02},{('poor', 'fair', 'good')[index % 3]},"
+    f"{index % 2},{index % 7}.5\n"
+    for index in range(40)
+)
+
 FILES = {
+    "orders.csv": "customer,day,grade,part,price\n" + ORDERS,
     "sales.csv": "grade,sold,paid,price\ngood,2024-02-29,2024-03-01T10:00:00Z,3\nfair,2025-01-01,2025-01-01 09:30,2\n"
     "poor,2025-01-02,,1\n,2025-12-31,2026-01-01T00:30+02:00,2.5\ngood,2026-06-15,2026-06-15 23:59:59.5,4\n"
     "unheard,2026-07-01,2026-07-02,3\nfair,2026-07-04,2026-07-04,2\n",
