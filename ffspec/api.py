@@ -265,7 +265,7 @@ def resume(  # noqa: PLR0913 - each is one thing a caller may want to set
 
     owned = rundir.reopen(Path(directory))
     try:
-        overrides = () if epochs is None else (f"training.epochs={epochs}",)
+        overrides = () if epochs is None else (f"training.epochs={epochs}", "training.max_steps=null")
         opened = document.load(owned.path / rundir.RESOLVED, overrides)
         spec = sound(opened)
         request = replace(_request(spec, None, None, opened, allow_outside=allow_outside), signals=signals)

@@ -34,6 +34,8 @@ class Plan:
     optimizer: Call
     schedule: tuple[Phase, ...] = ()
     steps_per_epoch: int | None
+    epochs: int
+    """Passes over the training split: as many as the spec says, and its `max_steps` lets."""
 
     @property
     def input(self) -> Shape:
@@ -116,7 +118,8 @@ def _plan(parts: Mapping[str, Any], facts: Facts, steps: tuple[Step, ...]) -> Pl
     if loss is None or optimizer is None or training is None:
         return None
     per_epoch = steps_in(facts.rows.get("train"), training.batch_size, drop_last=training.drop_last)
-    length = Length(training.epochs, None if per_epoch is None else training.epochs * per_epoch)
+    epochs = epochs_in(training.epochs, per_epoch, training.max_steps)
+    length = Length(epochs, None if per_epoch is None else epochs * per_epoch)
     scheduler = parts.get("scheduler")
     return Plan(
         facts=facts,
@@ -125,6 +128,7 @@ def _plan(parts: Mapping[str, Any], facts: Facts, steps: tuple[Step, ...]) -> Pl
         optimizer=optimizer.call(),
         schedule=scheduler.phases(length) if scheduler else (),
         steps_per_epoch=per_epoch,
+        epochs=epochs,
     )
 
 
@@ -175,6 +179,11 @@ def steps_in(rows: int | None, batch_size: int | str, *, drop_last: bool) -> int
     if rows is None or isinstance(batch_size, str):
         return None
     return rows // batch_size if drop_last else ceil(rows / batch_size)
+
+
+def epochs_in(epochs: int, per_epoch: int | None, max_steps: int | None) -> int:
+    """Return how many epochs there are, if there are to be no more than `max_steps` steps in all."""
+    return epochs if max_steps is None or not per_epoch else min(epochs, max(1, max_steps // per_epoch))
 
 
 def outputs_needed(loss: Loss | None, facts: Facts) -> int | None:

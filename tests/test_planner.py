@@ -367,3 +367,20 @@ def test_a_resolved_spec_says_every_width_and_length() -> None:
             training={"epochs": 10, "batch_size": 30},
         )
     )
+
+
+@pytest.mark.parametrize(("most", "epochs"), [(None, 9), (100, 9), (54, 9), (53, 8), (13, 2), (11, 1), (1, 1)])
+def test_no_more_epochs_than_fit_into_so_many_steps(most: int | None, epochs: int) -> None:
+    text = "dataset: diabetes\nlayers: [linear]\nloss: mse\noptimizer: sgd\n"
+    text += "scheduler: {cosine_annealing: {interval: step}}\n"
+    text += f"training: {{epochs: 9, batch_size: 64, max_steps: {'null' if most is None else most}}}\n"
+    made = ffspec.plan(text)
+    assert (made.steps_per_epoch, made.epochs) == (6, epochs)
+    assert made.schedule[0].call.arguments["T_max"] == 6 * epochs
+
+
+def test_epochs_stay_where_the_rows_are_unknown() -> None:
+    text = (
+        "dataset: {csv: {path: a, target: y}}\nlayers: [linear]\nloss: mse\noptimizer: sgd\ntraining: {max_steps: 1}\n"
+    )
+    assert ffspec.plan(text).epochs == 100

@@ -43,7 +43,7 @@ class Reporter:
 
     def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
         """Say what is about to be trained."""
-        self._epochs = spec.training.epochs
+        self._epochs = plan.epochs
         rows = ", ".join(f"{count(number)} {name}" for name, number in plan.facts.rows.items())
         click.echo(f"{spec.name or 'network'}: {count(plan.parameters)} parameters; rows: {rows}")
         del before, directory
@@ -129,6 +129,6 @@ def _stopped(result: Result) -> list[str]:
     for epoch, value in enumerate(values, start=1):
         if value > highest + stopping.min_delta:
             best, highest = epoch, value
-    early = f"stopped early, after epoch {epochs} of {result.spec.training.epochs}; "
-    said = early if epochs < result.spec.training.epochs else ""
+    early = f"stopped early, after epoch {epochs} of {result.plan.epochs}; "
+    said = early if epochs < result.plan.epochs else ""
     return [f"  {said}the weights are those of epoch {best}, the best {stopping.monitor}"]

@@ -91,7 +91,7 @@ def _training(spec: Spec, plan: Plan) -> str:
     training = spec.training
     steps = f"{count(plan.steps_per_epoch)} step{'' if plan.steps_per_epoch == 1 else 's'}"
     size = "all rows" if training.batch_size == "all" else f"{training.batch_size} rows"
-    return f"{training.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}"
+    return f"{plan.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}"
 
 
 def _groups(spec: Spec, plan: Plan) -> Iterator[str]:

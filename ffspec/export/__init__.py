@@ -94,7 +94,7 @@ def _add_settings(script: Script, subject: Subject) -> None:
     script.use("torch")
     script.use("hashlib", "blake2b")
     training = subject.spec.training
-    lines = [f"SEED = {subject.spec.seed}", f"EPOCHS = {training.epochs}"]
+    lines = [f"SEED = {subject.spec.seed}", f"EPOCHS = {subject.plan.epochs}"]
     if subject.batch_size is not None:
         lines.append(f"BATCH_SIZE = {subject.batch_size}")
     script.add(*lines, "HERE = Path(__file__).parent")

@@ -103,7 +103,7 @@ class Timetable:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._per_epoch = (subject.plan.steps_per_epoch or 1) if subject.batch_size else 1
-        self._epochs = subject.spec.training.epochs
+        self._epochs = subject.plan.epochs
         self._stretches = [*self._timed(subject.plan.schedule)]
         self._names = optimizer_names(subject)
 

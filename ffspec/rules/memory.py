@@ -89,9 +89,9 @@ def needs(plan: Plan, parts: Mapping[str, Any]) -> dict[str, int]:
 
 def _states(plan: Plan, parts: Mapping[str, Any]) -> int:
     """Return how many numbers the optimizer keeps for each parameter."""
-    optimizer, training = parts["optimizer"], parts["training"]
+    optimizer = parts["optimizer"]
     if optimizer.name == "lbfgs":  # a direction and a step of every iteration, up to its history
-        iterations: int = training.epochs * (plan.steps_per_epoch or 0) * optimizer.max_iter
+        iterations: int = plan.epochs * (plan.steps_per_epoch or 0) * optimizer.max_iter
         return 2 * min(iterations, int(optimizer.history_size))
     asked = [getattr(optimizer, name, False) for name in ("amsgrad", "centered")]
     if optimizer.name in {"sgd", "rmsprop"}:

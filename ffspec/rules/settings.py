@@ -222,9 +222,9 @@ class IdleSchedule(StaticRule):
         plan, training, scheduler = draft.plan, draft.parts.get("training"), draft.parts.get("scheduler")
         if plan is None or scheduler is None or training is None or training.epochs == 0:
             return
-        steps = None if plan.steps_per_epoch is None else plan.steps_per_epoch * training.epochs
+        steps = None if plan.steps_per_epoch is None else plan.steps_per_epoch * plan.epochs
         path: Path = ("scheduler", scheduler.name)
-        left = Length(training.epochs, steps)
+        left = Length(plan.epochs, steps)
         *before, last = plan.schedule
         for phase in before:
             total = left.of(phase.interval)

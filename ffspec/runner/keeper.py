@@ -55,7 +55,7 @@ class Keeper:
     def after_epoch(self, trainer: Trainer) -> None:
         """Keep the state if it is time, and at the end."""
         cursor, settings = trainer.cursor, self.settings
-        last = cursor.ended or cursor.epoch > trainer.settings.epochs
+        last = cursor.ended or cursor.epoch > trainer.epochs
         due = settings is not None and settings.epochs is not None and (cursor.epoch - 1) % settings.epochs == 0
         if last or due:
             self.save(trainer)

@@ -70,6 +70,8 @@ class Trainer:
     optimizers: Sequence[Optimizer]
     schedule: Schedule
     settings: Training
+    epochs: int
+    """Passes over the training split, at most."""
     splits: Mapping[str, Batch]
     order: torch.Generator
     """The stream the row order is drawn from."""
@@ -92,7 +94,7 @@ class Trainer:
         """
         cursor = self.cursor
         self.network.train()
-        while not cursor.ended and cursor.epoch <= self.settings.epochs:
+        while not cursor.ended and cursor.epoch <= self.epochs:
             loss = self._epoch() * self.judge.unit
             row: Row = {"epoch": cursor.epoch, "lr": cursor.lr, "loss": loss}
             if not isfinite(row["loss"]) or not isfinite(row["lr"]):

@@ -76,7 +76,7 @@ class Record:
     def identity(self) -> dict[str, Any]:
         """What a checkpoint belongs to: how long the training is may change, and when it is kept."""
         lines = self._resolved.splitlines()
-        kept = [line for line in lines if not line.lstrip().startswith(("epochs:", "checkpoint:"))]
+        kept = [line for line in lines if not line.lstrip().startswith(("epochs:", "max_steps:", "checkpoint:"))]
         made = environment(self._spec)
         return {"spec": kept, **{name: made[name] for name in WEIGHTY}, "data": self._data}
 

@@ -82,6 +82,7 @@ def trainer_of(setup: Setup, watch: Watch | None = None, keeper: Keeper | None =
         optimizers=optimizers,
         schedule=Schedule(plan.schedule, optimizers, maximize=larger_is_better(monitor)),
         settings=spec.training,
+        epochs=plan.epochs,
         splits=setup.splits,
         order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
         watched=watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else ""),

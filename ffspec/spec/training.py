@@ -34,6 +34,12 @@ class Training(Node):
     """The loop."""
 
     epochs: int = Field(100, ge=0, le=10_000_000, description="Passes over the training split.")
+    max_steps: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="The most optimizer steps in all: epochs then are as many as fit into them, but at least one.",
+    )
     batch_size: Annotated[
         Annotated[int, Field(ge=1, le=100_000_000)] | Literal["all"],
         Either("a whole number or 'all'"),
