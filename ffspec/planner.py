@@ -8,6 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Edit, Path, SpecError
+from ffspec.spec.ensembles import Ensemble, combination, ending, find_ensemble, lowered, opened, unstackable
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.kinds import Layer, Length, Phase
 from ffspec.spec.layers import Linear, Repeat, Residual
@@ -82,7 +83,7 @@ class Draft:
     """The valid top-level values by key."""
     facts: Facts
     steps: tuple[Step, ...]
-    """The steps of the layers; UNKNOWN stands for a layer that is not valid, or does not fit."""
+    """The steps of the layers, those of an ensemble as those of a member; UNKNOWN stands for one that is not valid."""
     problems: tuple[Diagnostic, ...]
     """What does not fit."""
     plan: Plan | None
@@ -103,13 +104,16 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> Draft:
     facts = static_facts(parts) if facts is None else facts
     layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
     loss: Loss | None = parts.get("loss")
-    fold = _Fold()
+    fold = _Fold(loss, ending(layers))
     steps, output = fold.run(_with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",))
     problems = [*fold.problems, *misplaced(layers, loss, facts.target)]
     if loss is not None and layers:
         problems += _output_problems(layers, loss, facts, target_kind(parts), output)
+    if find_ensemble(steps) is not None and getattr(parts.get("optimizer"), "name", "") == "muon":
+        message = "muon is made for single matrices, but an ensemble has a stack of them in each linear"
+        problems.append(Diagnostic(code="FF128", message=message, path=("optimizer",), hint="write adamw, say"))
     made = None if None in layers or not steps else _plan(parts, facts, steps)
-    return Draft(parts=parts, facts=facts, steps=steps, problems=tuple(problems), plan=made)
+    return Draft(parts=parts, facts=facts, steps=opened(steps), problems=tuple(problems), plan=made)
 
 
 def _plan(parts: Mapping[str, Any], facts: Facts, steps: tuple[Step, ...]) -> Plan | None:
@@ -202,9 +206,14 @@ def outputs_needed(loss: Loss | None, facts: Facts) -> int | None:
 
 
 def _with_output(layers: Sequence[Layer | Block | None], needed: int | None) -> Sequence[Layer | Block | None]:
-    """Give the last linear the width that is needed, if it leaves its own out."""
-    index = _last_linear(layers)
+    """Give the last linear the width that is needed, if it leaves its own out; that of each member of an ensemble."""
+    index = ending(layers)
+    if index is None:
+        index = _last_linear(layers)
     layer = None if index is None else layers[index]
+    if index is not None and isinstance(layer, Ensemble):
+        members = layer.model_copy(update={"layers": tuple(_with_output(layer.layers, needed))})
+        return (*layers[:index], members, *layers[index + 1 :])
     if needed is None or index is None or not isinstance(layer, Linear) or layer.out_features is not None:
         return layers
     return (*layers[:index], layer.model_copy(update={"out_features": needed}), *layers[index + 1 :])
@@ -213,7 +222,9 @@ def _with_output(layers: Sequence[Layer | Block | None], needed: int | None) -> 
 class _Fold:
     """One pass over the layers: the shape on its way through them, and the faults met."""
 
-    def __init__(self) -> None:
+    def __init__(self, loss: Loss | None, ensemble: int | None) -> None:
+        self._loss = loss
+        self._ensembles = ("layers", ensemble)
         self.problems: list[Diagnostic] = []
         self._count = 0
         self._parameters = 0
@@ -222,7 +233,8 @@ class _Fold:
     def run(self, layers: Sequence[Layer | Block | None], shape: Shape, path: Path) -> tuple[tuple[Step, ...], Shape]:
         """Lower `layers` one after the other; behind a fault the width is unknown, so that it is reported once."""
         steps: list[Step] = []
-        last = _last_linear(layers) if path == ("layers",) else None
+        ends = path == ("layers",) or (len(path) == 4 and path[2] == Ensemble.name)
+        last = _last_linear(layers) if ends else None
         for index, layer in enumerate(layers):
             here = (*path, index)
             self._count += 1
@@ -237,8 +249,8 @@ class _Fold:
             elif isinstance(layer, Repeat):
                 made, shape = self._repeat(layer, shape, here)
                 steps += made
-            elif isinstance(layer, Residual):
-                step, shape = self._residual(layer, shape, here)
+            elif isinstance(layer, Residual | Ensemble):
+                step, shape = self._block(layer, shape, here)
                 steps.append(step)
             elif isinstance(layer, Layer):
                 if isinstance(layer, Linear) and layer.out_features is None and index != last:
@@ -276,6 +288,11 @@ class _Fold:
             self._report("FF020", f"a network may have at most {PARAMETER_LIMIT:,} parameters", here)
         return step, step.output
 
+    def _block(self, layer: Residual | Ensemble, shape: Shape, here: Path) -> tuple[Step, Shape]:
+        if isinstance(layer, Residual):
+            return self._residual(layer, shape, here)
+        return self._ensemble(layer, shape, here)
+
     def _residual(self, layer: Residual, shape: Shape, here: Path) -> tuple[Step, Shape]:
         steps, inner = self.run(layer.layers, shape, (*here, layer.name, "layers"))
         if None not in shape and None not in inner and shape != inner:
@@ -290,6 +307,24 @@ class _Fold:
         made = Step(call=call, input=shape, output=shape, flops=width, path=here, layer=layer.name, steps=steps)
         return made, shape
 
+    def _ensemble(self, layer: Ensemble, shape: Shape, here: Path) -> tuple[Step, Shape]:
+        if here != self._ensembles:
+            message = "an ensemble must be the last of the layers: its members answer together"
+            self._report("FF128", message, here, "put what stands behind it into its layers")
+        before = self._parameters
+        steps, output = self.run(layer.layers, shape, (*here, layer.name, "layers"))
+        for step in unstackable(steps) if layer.share is None else ():
+            message = "a layer of an ensemble must have a form for all members at once; this one has none"
+            self._report("FF128", message, step.path, "put it in front of the ensemble: its members then share it")
+        if layer.share is not None and _last_linear(layer.layers) is None:
+            message = "an ensemble that shares its hidden layers must end with a linear: each member has its own"
+            self._report("FF128", message, here, "add linear to its layers")
+        made = lowered(layer, shape, steps, combination(self._loss), here)
+        self._parameters = before + (total(step.parameters for step in walk((made,))) or 0)
+        if before <= PARAMETER_LIMIT < self._parameters:
+            self._report("FF020", f"a network may have at most {PARAMETER_LIMIT:,} parameters", here)
+        return made, output
+
     def _report(self, code: str, message: str, path: Path, hint: str | None = None, edit: Edit | None = None) -> None:
         """Add a fault, once for all turns of a repeat."""
         if (path, code) not in self._seen:
@@ -303,7 +338,7 @@ def _last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
         layer = layers[index]
         if isinstance(layer, Linear):
             return index
-        if isinstance(layer, Repeat) and _sets_width(layer):
+        if isinstance(layer, Ensemble) or (isinstance(layer, Repeat) and _sets_width(layer)):
             return None
     return None
 
@@ -355,12 +390,15 @@ def _output_problems(
     needed, width = outputs_needed(loss, facts), output[-1]
     if needed is None or width is None or width == needed:
         return
-    where: Path = ("layers", len(layers) - 1)
+    inside: Path = ("layers",)
+    if (place := ending(layers)) is not None and isinstance(ensemble := layers[place], Ensemble):
+        layers, inside = ensemble.layers, (*inside, place, Ensemble.name, "layers")
+    where: Path = (*inside, len(layers) - 1)
     edit = None
     hint = f"end the layers with linear: {needed}"
     last = _output_linear(layers)
     if last is not None and getattr(layers[last], "out_features", None) == width:
-        where = ("layers", last, "linear", "out_features")
+        where = (*inside, last, "linear", "out_features")
         hint = f"write {needed}, or leave it out: it is inferred"
         edit = Edit(action="replace", path=where, value=needed)
     if loss.target == "index":

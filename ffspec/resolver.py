@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import walk
+from ffspec.spec.ensembles import Ensemble
 from ffspec.spec.layers import Linear, Repeat, Residual
 from ffspec.spec.schedulers import Warmup
 from ffspec.spec.step import LINEARS
@@ -75,7 +76,7 @@ def _resolved(
     resolved: list[Layer | Block] = []
     for index, layer in enumerate(layers):
         here = (*path, index)
-        if isinstance(layer, Repeat | Residual):
+        if isinstance(layer, Repeat | Residual | Ensemble):
             inside = _resolved(layer.layers, (*here, layer.name, "layers"), widths)
             resolved.append(layer.model_copy(update={"layers": inside}))
         elif isinstance(layer, Linear) and len(found := widths.get(here, set())) >= 1:

@@ -15,6 +15,7 @@ from ffspec.builder.loss import build_loss
 from ffspec.builder.modules import Heaviside, PerceptronLoss, Residual
 from ffspec.builder.optimizer import build_optimizers
 from ffspec.builder.scaling import NTKLinear, Scale, TargetScale
+from ffspec.builder.stacked import Ensemble, MemberScale, SharedEnsemble, StackedLinear
 from ffspec.schema import FAMILIES
 from ffspec.spec.base import Component, Family
 from ffspec.spec.inits import VECTOR_INITS
@@ -73,6 +74,19 @@ LAYERS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (
 )
 ENDS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (("target_scale: false", (TargetScale(1, clamp=False),)),)
 """Layers that stand last, behind the linear, where the target is a number."""
+ENSEMBLES: tuple[tuple[str, nn.Module], ...] = (
+    (
+        "ensemble: {members: 3, layers: [{linear: 4}, relu, linear]}",
+        Ensemble(StackedLinear(3, 4, 4), nn.ReLU(), StackedLinear(3, 4, 3), members=3, combine="probabilities"),
+    ),
+    (
+        "ensemble: {members: 3, share: hidden, layers: [{linear: 4}, relu, linear]}",
+        SharedEnsemble(
+            MemberScale(3, 4), nn.Linear(4, 4), nn.ReLU(), StackedLinear(3, 4, 3), members=3, combine="probabilities"
+        ),
+    ),
+)
+"""An ensemble ends the network, but for what only stands there."""
 INITS = (
     "uniform: {a: -0.1, b: 0.1}",
     "normal: {mean: 0.01, std: 0.1}",
@@ -197,6 +211,10 @@ def end_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
     return row("layer", text, spec_of(dataset=NUMBERS, layers=layers, loss="loss: mse\n"), modules)
 
 
+def ensemble_row(text: str, module: nn.Module) -> Any:
+    return row("layer", text, spec_of(layers=f"layers: [{{linear: 4}}, {flow(text)}, identity]\n"), (module,))
+
+
 def init_row(text: str, argument: str = "init") -> Any:
     layers = f"layers: [{{linear: {{out_features: 6, {argument}: {flow(text)}}}}}, tanh, linear]\n"
     return row("initialiser" if argument == "init" else "bias initialiser", text, spec_of(layers=layers))
@@ -215,6 +233,7 @@ ROWS = (
     *(layer_row(*parts) for parts in LAYERS),
     *(end_row(*parts) for parts in ENDS),
     row("layer", "temperature", spec_of(layers="layers: [linear, temperature]\n"), (Temperature(),)),
+    *(ensemble_row(*parts) for parts in ENSEMBLES),
     *(init_row(text) for text in INITS),
     *(init_row(text, "bias_init") for text in INITS if name_of(text) in {init.name for init in VECTOR_INITS}),
     *(loss_row(*parts) for parts in LOSSES),

@@ -130,7 +130,7 @@ def test_every_layer_has_a_role() -> None:
         | network.SILENT | network.BLOCKS | network.SCALES | network.UNITS
     )  # fmt: skip
     given: dict[type[Layer], dict[str, int]] = {Linear: {"out_features": 4}}
-    targets = {"ffspec.Residual", "ffspec.NTKLinear"}
+    targets = {"ffspec.Residual", "ffspec.NTKLinear", "ffspec.MemberScale"}
     for layer in LAYERS:
         if issubclass(layer, Layer):
             needed = {name: 1.0 for name, field in layer.model_fields.items() if field.is_required()}

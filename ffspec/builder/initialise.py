@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ffspec.builder.normal import quantile
+from ffspec.builder.stacked import MemberScale, StackedLinear
 from ffspec.spec import inits
 from ffspec.spec.kinds import Init
 
@@ -23,10 +24,12 @@ Draw = Callable[..., Tensor]
 def start(module: nn.Module, parameter: Tensor, generator: torch.Generator) -> None:
     """Give a parameter PyTorch's own default distribution.
 
-    Linear: uniform within 1 / sqrt(in_features), weight and bias (torch.nn.Linear.reset_parameters). All others
-    start from constants, which their constructor has set.
+    Linear: uniform within 1 / sqrt(in_features), weight and bias (torch.nn.Linear.reset_parameters); a member's part
+    of a stacked one too. MemberScale: -1 or 1. All others start from constants, which their constructor has set.
     """
-    if isinstance(module, nn.Linear):
+    if isinstance(module, MemberScale):
+        _fill(parameter, torch.where(_uniform(parameter, generator) < 0.5, -1.0, 1.0))
+    if isinstance(module, nn.Linear | StackedLinear):
         bound = 1 / sqrt(module.in_features) if module.in_features else 0.0
         _fill(parameter, _symmetric(parameter, generator) * bound)
 

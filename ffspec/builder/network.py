@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
 
-from ffspec.builder import calibration, initialise, modules, scaling
+from ffspec.builder import calibration, initialise, modules, scaling, stacked
 from ffspec.builder.streams import untouched
 from ffspec.seeds import derive
+from ffspec.spec.ensembles import stacked as stacked_call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
 
     from ffspec.planner import Plan
     from ffspec.spec.kinds import Init
@@ -26,6 +30,14 @@ OWN: dict[str, type[nn.Module]] = {
     "NTKLinear": scaling.NTKLinear,
     "TargetScale": scaling.TargetScale,
     "Temperature": calibration.Temperature,
+    "StackedLinear": stacked.StackedLinear,
+    "StackedNTKLinear": stacked.StackedNTKLinear,
+    "StackedScale": stacked.StackedScale,
+    "StackedPReLU": stacked.StackedPReLU,
+    "StackedBatchNorm": stacked.StackedBatchNorm,
+    "StackedLayerNorm": stacked.StackedLayerNorm,
+    "StackedRMSNorm": stacked.StackedRMSNorm,
+    "MemberScale": stacked.MemberScale,
 }
 """What a call of the namespace ffspec names."""
 
@@ -62,22 +74,45 @@ def parameter_type(precision: str) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
 
 
+BLOCKS: dict[str, Callable[..., nn.Module]] = {
+    "ffspec.Residual": modules.Residual,
+    "ffspec.Ensemble": stacked.Ensemble,
+    "ffspec.SharedEnsemble": stacked.SharedEnsemble,
+}
+"""What is made of the modules inside it."""
+
+
 def _module(step: Step) -> nn.Module:
-    if step.call.target == "ffspec.Residual":
-        return modules.Residual(*(_module(inner) for inner in step.steps))
-    return construct(step.call)
+    if step.call.target in BLOCKS:
+        return BLOCKS[step.call.target](*(_module(inner) for inner in step.steps), **step.call.arguments)
+    if step.members is None:
+        return construct(step.call)
+    call = stacked_call(step.call, step.members)
+    if call is None:
+        raise TypeError(step.call)  # the planner has refused it
+    return construct(call)
 
 
-def _initialise(network: nn.Sequential, steps: Sequence[Step], seed: int, prefix: str) -> None:
+def _initialise(network: nn.Module, steps: Sequence[Step], seed: int, prefix: str) -> None:
     """Draw every parameter from a stream named after it, so that no layer shifts another's."""
     for (position, module), step in zip(network.named_children(), steps, strict=True):
-        if isinstance(module, modules.Residual):
+        if step.steps:
             _initialise(module, step.steps, seed, f"{prefix}{position}.")
             continue
-        for name, parameter in module.named_parameters():
-            generator = torch.Generator().manual_seed(derive(seed, f"init/{prefix}{position}.{name}"))
+        for name, whole in module.named_parameters():
             init = step.initialisers.get(name)
-            if init is None:
-                initialise.start(module, parameter, generator)
-            else:
-                initialise.apply(cast("Init", init), parameter, generator)
+            for stream, parameter in _parts(whole, step.members, f"{prefix}{position}.{name}"):
+                generator = torch.Generator().manual_seed(derive(seed, f"init/{stream}"))
+                if init is None:
+                    initialise.start(module, parameter, generator)
+                else:
+                    initialise.apply(cast("Init", init), parameter, generator)
+
+
+def _parts(parameter: Tensor, members: int | None, name: str) -> Iterator[tuple[str, Tensor]]:
+    """Yield a parameter and its stream's name; of an ensemble every member's part, so that none shifts another's."""
+    if members is None:
+        yield name, parameter
+        return
+    for member in range(members):
+        yield f"{member}/{name}", parameter.detach()[member]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ffspec.export.objective import target_of
+from ffspec.spec.ensembles import members_of
 
 if TYPE_CHECKING:
     from ffspec.export.subject import Subject
@@ -13,9 +14,10 @@ ROWS_AT_ONCE = 16_384
 """The rows ffspec evaluates at a time: in other parts, sums round otherwise."""
 
 
-def output_of(rows: int) -> str:
+def output_of(subject: Subject, rows: int) -> str:
     """Return the output for so many rows `x`, or fewer, as an expression."""
-    return f"torch.cat([model(part) for part in x.split({ROWS_AT_ONCE})])" if rows > ROWS_AT_ONCE else "model(x)"
+    at_once = ROWS_AT_ONCE // members_of(subject.plan.steps)
+    return f"torch.cat([model(part) for part in x.split({at_once})])" if rows > at_once else "model(x)"
 
 
 def calibration(subject: Subject) -> list[str]:
@@ -28,7 +30,7 @@ def calibration(subject: Subject) -> list[str]:
         'x, y = splits["validation"]',
         "model.eval()",
         f"with torch.inference_mode(){autocast}:",
-        f"    output = {output_of(subject.sizes['validation'])}",
+        f"    output = {output_of(subject, subject.sizes['validation'])}",
         "model.train()",
         f"model[-1].fit(output, {target_of(subject, 'y')})",
     ]

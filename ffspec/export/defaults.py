@@ -63,6 +63,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """By the call of a plan. A learning rate, a schedule's length and a dropout's probability are always said."""
 
+STACKED = {
+    "ffspec.StackedLinear": "nn.Linear", "ffspec.StackedNTKLinear": "ffspec.NTKLinear",
+    "ffspec.StackedScale": "ffspec.Scale", "ffspec.MemberScale": "ffspec.Scale", "ffspec.StackedPReLU": "nn.PReLU",
+    "ffspec.StackedBatchNorm": "nn.BatchNorm1d", "ffspec.StackedLayerNorm": "nn.LayerNorm",
+    "ffspec.StackedRMSNorm": "nn.RMSNorm",
+}  # fmt: skip
+"""The classes that have the arguments of another behind the number of members."""
+
 POSITIONAL = {
     "nn.Linear": ("in_features", "out_features"),
     "ffspec.NTKLinear": ("in_features", "out_features"),
@@ -89,13 +97,14 @@ PAIRS = frozenset({"betas", "etas", "step_sizes"})
 
 def arguments_of(call: Call) -> list[str]:
     """Return the arguments of a call as text, without those that PyTorch takes anyway."""
-    defaults = DEFAULTS.get(call.target, {})
+    target = STACKED.get(call.target, call.target)
+    defaults = DEFAULTS.get(target, {})
     given = {
         name: value
         for name, value in call.arguments.items()
         if name not in defaults or defaults[name] != value or (value is None) != (defaults[name] is None)
     }
-    positional = POSITIONAL.get(call.target, ())
+    positional = (*(("members",) if target != call.target else ()), *POSITIONAL.get(target, ()))
     return [
         _argument(value, name) if name in positional else f"{name}={_argument(value, name)}"
         for name, value in given.items()

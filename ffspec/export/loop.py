@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ffspec.export.calibration import calibration
+from ffspec.export.ensembles import objective, repeated
 from ffspec.export.measures import require_defined
 from ffspec.export.objective import training_target, unit_of
 from ffspec.export.steps import Timetable, optimizer_names
 from ffspec.export.text import literal
 from ffspec.planner import walk
+from ffspec.spec.ensembles import are_independent
 from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
@@ -141,21 +143,31 @@ class _Loop:
 
     def _step(self, x: str, y: str, defaults: str) -> list[str]:
         """Return the lines of one step of the optimizer."""
-        forward = [f"loss = criterion(model({x}), {y})"]
+        forward = [f"loss = criterion(model({x}), {repeated(self._subject, y)})"]
         if self._subject.autocast:
             forward = ['with torch.autocast("cpu", torch.bfloat16):', f"    {forward[0]}"]
         zero = [f"{name}.zero_grad()" for name in self._names]
-        inner = [*zero, *forward, "loss.backward()", *self._clipping()]
+        whole = objective(self._subject)
+        inner = [*zero, *forward, f"{whole}.backward()", *self._clipping()]
         if self._subject.spec.optimizer.name != "lbfgs":
             return [*inner, *(f"{name}.step()" for name in self._names)]
-        closure = [f"def closure({defaults}):", *(f"    {line}" for line in inner), "    return loss"]
-        return ["", *closure, "", "loss = optimizer.step(closure)"]
+        if whole == "loss":
+            closure = [f"def closure({defaults}):", *(f"    {line}" for line in inner), "    return loss"]
+            return ["", *closure, "", "loss = optimizer.step(closure)"]
+        inner.append("losses.append(loss)")
+        kept = "losses=losses" if not defaults else f"{defaults}, losses=losses"
+        closure = [f"def closure({kept}):", *(f"    {line}" for line in inner), f"    return {whole[1:-1]}"]
+        return ["losses = []", "", *closure, "", "optimizer.step(closure)", "loss = losses[0]"]
 
     def _clipping(self) -> Iterator[str]:
         if self._settings.clip_grad_value is not None:
             yield f"nn.utils.clip_grad_value_(model.parameters(), {literal(self._settings.clip_grad_value)})"
         if self._settings.clip_grad_norm is not None:
-            yield f"nn.utils.clip_grad_norm_(model.parameters(), {literal(self._settings.clip_grad_norm)})"
+            most = literal(self._settings.clip_grad_norm)
+            if are_independent(self._subject.plan.steps):
+                yield f"clip_members(model, {most})"
+            else:
+                yield f"nn.utils.clip_grad_norm_(model.parameters(), {most})"
 
     def _stopping(self) -> list[str]:
         stopping = self._settings.early_stopping

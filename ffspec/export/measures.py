@@ -46,7 +46,7 @@ def add_evaluation(script: Script, subject: Subject) -> None:
         "    model.eval()",
         "    assert not any(module.training for module in model.modules())",
         f"    with torch.inference_mode(){autocast}:",
-        f"        output = {output_of(max(subject.sizes.values()))}",
+        f"        output = {output_of(subject, max(subject.sizes.values()))}",
         f"        loss = criterion({output}, {name}).item()",
         "    model.train()",
         f"    assert output.shape == {shape}  # else the loss would compare every row with every other"

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from ffspec.export.classes import add_classes
 from ffspec.export.defaults import arguments_of
+from ffspec.export.ensembles import call_of
 from ffspec.export.text import call, literal
 from ffspec.planner import walk
+from ffspec.spec.ensembles import are_independent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +50,8 @@ def add_network(script: Script, subject: Subject) -> None:
     steps = list(walk(subject.plan.steps))
     if any(step.call.target == "ffspec.Residual" for step in steps):
         script.add(RESIDUAL)
-    add_classes(script, (step.call.target for step in steps))
+    clipped = are_independent(steps) and subject.spec.training.clip_grad_norm is not None
+    add_classes(script, [*(call_of(step).target for step in steps), *(["ffspec.clip_members"] if clipped else [])])
     names = _heavisides(steps)
     for (surrogate, value), name in names.items():
         told = "Backward, the gradient passes straight through." if surrogate else "Its derivative is zero."
@@ -72,9 +75,11 @@ def _kind(call: Call) -> tuple[object, object]:
 
 def _layer(step: Step, names: dict[tuple[object, object], str], indent: int) -> str:
     space = " " * indent
-    if step.call.target == "ffspec.Residual":
+    if step.steps:
         inner = [_layer(one, names, indent + 4) for one in step.steps]
-        return "\n".join([f"{space}Residual(", *inner, f"{space}),"])
+        options = [f"{space}    {argument}," for argument in arguments_of(step.call)]
+        return "\n".join([f"{space}{step.call.target.removeprefix('ffspec.')}(", *inner, *options, f"{space}),"])
     if step.call.target == "ffspec.Heaviside":
         return f"{space}{names[_kind(step.call)]}(),"
-    return call(step.call.target.removeprefix("ffspec."), arguments_of(step.call), tail=",", indent=indent)
+    made = call_of(step)
+    return call(made.target.removeprefix("ffspec."), arguments_of(made), tail=",", indent=indent)

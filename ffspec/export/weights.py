@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
+from ffspec.export import ensembles
 from ffspec.export.text import comment, filled, literal
 from ffspec.spec import inits
 from ffspec.spec.step import LINEARS
@@ -119,40 +120,45 @@ class Formula:
 def add_weights(script: Script, subject: Subject) -> None:
     """Add what gives the weights their first values; parameters that are not named start as constructed."""
     usual, written = _sorted(subject.plan.steps)
-    if not usual and not written:
+    signs = [*ensembles.signs(subject.plan.steps)]
+    if not usual and not written and not signs:
         return
-    constants = {init: names for init, names in written.items() if _constant(init) is not None}
-    drawn = {init: names for init, names in written.items() if init not in constants}
-    formulas = {init: _formula(init) for init in drawn}
+    constants = {key: names for key, names in written.items() if _constant(key[0]) is not None}
+    drawn = {key: names for key, names in written.items() if key not in constants}
+    formulas = {key: _formula(key[0]) for key in drawn}
     streamed = any(formula.streamed for formula in formulas.values())
-    helpers = {formula.helper for formula in formulas.values()} | ({"uniform"} if usual else set())
+    helpers = {formula.helper for formula in formulas.values()} | ({"uniform"} if usual or signs else set())
     _add_helpers(script, helpers, streamed=streamed)
     if any(formula.uses_math for formula in formulas.values()) or usual:
         script.use("math")
-    lines = ["with torch.no_grad():"]
+    lines = ["with torch.no_grad():", *signs]
     if usual:
-        lines += _usual(rewritten=bool(written))
-    for init, names in drawn.items():
-        lines += _block(names, formulas[init])
+        lines += _usual(usual, rewritten=bool(written))
+    for key, names in drawn.items():
+        lines += _block(names, formulas[key], members=key[1])
     if not streamed:
         lines = [re.sub(r"stream\(([^()]*)\)", r"\1", line) for line in lines]
     script.add(comment("The first weights: each parameter has a random stream of its own, so that none shifts another.")
-               if usual or drawn else "# The first weights.",
-               *(lines if usual or drawn else []),
-               *[_filled(name, init) for init, names in constants.items() for name in names])  # fmt: skip
+               if usual or drawn or signs else "# The first weights.",
+               *(lines if usual or drawn or signs else []),
+               *[_filled(name, *key) for key, names in constants.items() for name in names])  # fmt: skip
 
 
-def _sorted(steps: Sequence[Step]) -> tuple[list[str], dict[Init, list[str]]]:
-    """Return the names of the parameters that start as PyTorch starts them, and of the others by initialiser."""
-    usual: list[str] = []
-    written: dict[Init, list[str]] = {}
+Key: TypeAlias = "tuple[Init, bool]"
+"""An initialiser, and whether each member of an ensemble has a part of the parameter."""
+
+
+def _sorted(steps: Sequence[Step]) -> tuple[set[bool], dict[Key, list[str]]]:
+    """Return whether parameters start as PyTorch starts them (of members: True), and the others by initialiser."""
+    usual: set[bool] = set()
+    written: dict[Key, list[str]] = {}
     for name, step in _linears(steps, ""):
         for part in ("weight", "bias") if step.call.arguments["bias"] else ("weight",):
             init = step.initialisers.get(part)
             if init is None:
-                usual.append(f"{name}.{part}")
+                usual.add(step.members is not None)
             else:
-                written.setdefault(init, []).append(f"{name}.{part}")  # type: ignore[arg-type]
+                written.setdefault((cast("Init", init), step.members is not None), []).append(f"{name}.{part}")
     return usual, written
 
 
@@ -179,32 +185,38 @@ def _add_helpers(script: Script, helpers: set[str], *, streamed: bool) -> None:
         script.add(ORTHOGONAL.format(stream=stream))
 
 
-def _usual(*, rewritten: bool) -> list[str]:
-    """Return the loop that starts all linear layers as PyTorch starts them."""
+def _usual(kinds: set[bool], *, rewritten: bool) -> list[str]:
+    """Return the loop that starts all linear layers as PyTorch starts them, plain ones and those of members."""
     told = "; some are written over below" if rewritten else ""
-    return [
-        f"    # As torch.nn.Linear starts: uniform within 1 / sqrt(in_features), weight and bias{told}.",
-        "    for name, layer in model.named_modules():",
+    plain = [
         "        if isinstance(layer, nn.Linear):",
         "            for part, parameter in layer.named_parameters():",
         '                drawn = uniform(parameter, stream(f"{name}.{part}")) * 2 - 1',
         "                parameter.copy_(drawn * (1 / math.sqrt(layer.in_features)))",
     ]
+    return [
+        f"    # As torch.nn.Linear starts: uniform within 1 / sqrt(in_features), weight and bias{told}.",
+        "    for name, layer in model.named_modules():",
+        *(plain if False in kinds else []),
+        *(ensembles.USUAL if True in kinds else []),
+    ]
 
 
-def _loop(names: list[str]) -> list[str]:
+def _loop(names: list[str], *, members: bool) -> list[str]:
+    inner = ["        parameter = model.get_parameter(name)"]
+    if members:
+        inner = ["        for member, parameter in enumerate(model.get_parameter(name)):"]
     line = filled("for name in (", map(literal, names), ",):" if len(names) == 1 else "):", indent=4)
     if line.endswith("fmt: skip"):  # a loop's head cannot be skipped alone
-        return [
-            filled("names = [", map(literal, names), "]", indent=4),
-            "    for name in names:",
-            "        parameter = model.get_parameter(name)",
-        ]
-    return [line, "        parameter = model.get_parameter(name)"]
+        return [filled("names = [", map(literal, names), "]", indent=4), "    for name in names:", *inner]
+    return [line, *inner]
 
 
-def _block(names: list[str], formula: Formula) -> list[str]:
-    return [f"    # {formula.told}", *_loop(names), *(f"        {line}" for line in formula.lines)]
+def _block(names: list[str], formula: Formula, *, members: bool) -> list[str]:
+    lines = [f"        {line}" for line in formula.lines]
+    if members:
+        lines = [f"    {line}".replace("stream(name)", 'stream(f"{member}/{name}")') for line in lines]
+    return [f"    # {formula.told}", *_loop(names, members=members), *lines]
 
 
 def _constant(init: Init) -> str | None:
@@ -217,9 +229,11 @@ def _constant(init: Init) -> str | None:
     return None
 
 
-def _filled(name: str, init: Init) -> str:
+def _filled(name: str, init: Init, members: bool) -> str:  # noqa: FBT001 - the parts of a key
     place, _, part = name.rpartition(".")
     layer = "model" + "".join(f"[{index}]" for index in place.split("."))
+    if members and isinstance(init, inits.Eye):  # a matrix for each
+        return f"for member in {layer}.{part}.detach():\n    nn.init.eye_(member)"
     return (_constant(init) or "").format(f"{layer}.{part}")
 
 

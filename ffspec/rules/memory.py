@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ffspec.codes import Code
 from ffspec.limits import shortage, shown
-from ffspec.planner import walk
 from ffspec.rules.rule import StaticRule
+from ffspec.spec.ensembles import members_of
 from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Draft, Plan
+    from ffspec.spec.step import Step
 
 STATES = {
     "adam": 2, "adamw": 2, "nadam": 2, "radam": 2, "adamax": 2, "adadelta": 2, "rprop": 2, "adagrad": 1, "rmsprop": 1,
@@ -22,7 +23,7 @@ STATES = {
 }  # fmt: skip
 """The numbers an optimizer keeps for each parameter, beside those that an argument asks for; none where not listed."""
 EVALUATED = 16_384
-"""The rows of which an evaluation computes the output at once."""
+"""The rows of which an evaluation computes the output at once; those of all members of an ensemble count."""
 
 
 @final
@@ -74,17 +75,26 @@ def needs(plan: Plan, parts: Mapping[str, Any]) -> dict[str, int]:
     # As float64 the tensors are the loaded rows themselves. Shuffled rows are gathered once an epoch.
     held = sum(rows.values()) if number == 4 else 0
     gathered = rows.get("train", 0) if training.shuffle and size < rows.get("train", 0) else 0
-    leaves = [step for step in walk(plan.steps) if not step.steps]
-    widest = max((step.output[-1] or 0 for step in leaves), default=0)
+    leaves = [*_leaves(plan.steps)]
+    widest = max((count * (step.output[-1] or 0) for step, count in leaves), default=0)
     # Until its gradient is known, a linear keeps what it received; the first one's are rows.
-    inputs = [step.input[-1] or 0 for step in leaves if step.call.target in LINEARS]
+    inputs = [count * (step.input[-1] or 0) for step, count in leaves if step.call.target in LINEARS]
     trained = size * (sum(inputs[1:]) + widest)
-    evaluated = min(EVALUATED, max(rows.values(), default=0)) * widest
+    evaluated = min(EVALUATED // members_of(plan.steps), max(rows.values(), default=0)) * widest
     return {
         WEIGHTS: number * (plan.parameters or 0) * kept,
         ROWS: number * (facts.features or 0) * (held + gathered),
         BATCH: number * max(trained, evaluated),
     }
+
+
+def _leaves(steps: Sequence[Step], count: int = 1) -> Iterator[tuple[Step, int]]:
+    """Yield the steps that are no blocks, and how many rows each makes of one."""
+    for step in steps:
+        if step.steps:
+            yield from _leaves(step.steps, count * step.call.arguments.get("members", 1))
+        else:
+            yield step, count
 
 
 def _states(plan: Plan, parts: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Edit
 from ffspec.planner import UNKNOWN
+from ffspec.spec.ensembles import opened
 from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ LEARNING = LINEARS
 BLOCKS = frozenset({"ffspec.Residual"})
 SILENT = frozenset({"nn.Identity", "nn.Flatten", "ffspec.Temperature"})
 """What changes no number while training, and no prediction afterwards."""
-SCALES = frozenset({"ffspec.Scale"})
+SCALES = frozenset({"ffspec.Scale", "ffspec.MemberScale"})
 """What multiplies each feature with a number of its own, learnt but of no power alone."""
 UNITS = frozenset({"ffspec.TargetScale"})
 """What only changes the units of the output: the loss compares what stands in front of it."""
@@ -110,7 +111,7 @@ def is_linear_model(steps: Sequence[Step]) -> bool:
 
     The link must be monotone, or the boundary between two classes would not be a plane.
     """
-    rest = [step for step in effective(steps) if step.call.target not in SCALES | {"nn.BatchNorm1d"}]
+    rest = [step for step in effective(opened(steps)) if step.call.target not in SCALES | {"nn.BatchNorm1d"}]
     linked = rest[1:] if rest and rest[0].call.target in LEARNING else None
     return linked is not None and all(step.call.target in ACTIVATIONS | NORMALISERS for step in linked)
 

@@ -69,4 +69,14 @@ CODES: tuple[Code, ...] = (
         wrong="dataset: diabetes\nlayers: [target_scale, linear]\nloss: mse\n",
         right="dataset: diabetes\nlayers: [linear, target_scale]\nloss: mse\n",
     ),
+    Code(
+        code="FF128",
+        title="an ensemble out of place",
+        reason="The members of an ensemble learn each on its own, and answer together: behind them nothing can learn. "
+        "All are computed by the same operations, so each of their layers must have a form with an axis of members. "
+        "Only temperature, target_scale and identity may stand behind an ensemble; in front of it, what all members "
+        "share.",
+        wrong="layers: [{ensemble: {members: 4, layers: [{linear: 8}, relu]}}, linear]\n",
+        right="layers: [{ensemble: {members: 4, layers: [{linear: 8}, relu, linear]}}]\n",
+    ),
 )

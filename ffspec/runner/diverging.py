@@ -62,7 +62,7 @@ class _Eye:
         return "" if cursor is None else f"in epoch {cursor.epoch}, step {cursor.position + 1 - less},"
 
     def _largest(self, x_BF: Tensor) -> str:
-        column = int(x_BF.abs().max(dim=0).values.argmax())
+        column = int(x_BF.abs().flatten(0, -2).max(dim=0).values.argmax())
         return f"of its inputs, {self.setup.loaded.features[column]!r} has the largest numbers"
 
 

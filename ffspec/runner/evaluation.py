@@ -60,6 +60,10 @@ class Judge:
     autocast: Callable[[], torch.autocast]
     scale: TargetScale | None = None
     """Where the network ends with one, what the units of the target are."""
+    members: int = 1
+    """The members of the ensemble: in train mode the output has that many rows for each of the batch."""
+    independent: bool = False
+    """Whether they have nothing in common, so that each must get the gradient of its own loss."""
 
     def loss_of(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the loss of an output of eval mode: in the units of the target where they are those of the loss."""
@@ -79,6 +83,24 @@ class Judge:
     def _compared(self, output: Tensor, target: Tensor) -> Tensor:
         loss: Tensor = self.loss(output, target)
         return loss
+
+    def train_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of an output in train mode: of an ensemble the mean of its members' own losses.
+
+        Args:
+            output: (B, C), or of an ensemble (M * B, C), one member's rows after the other's.
+            target: What each of the B rows is compared with.
+        """
+        if self.members > 1:
+            target = target.repeat(self.members, *[1] * (target.dim() - 1))
+        return self._compared(output, target)
+
+    def objective(self, loss: Tensor) -> Tensor:
+        """Return what is differentiated: the sum of the losses of members that have nothing in common, else the mean.
+
+        The gradient of each is then what it would be alone, which weight decay and a bound on gradients depend on.
+        """
+        return loss * self.members if self.independent else loss
 
 
 def check(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict[str, Measures]:
@@ -146,11 +168,12 @@ def undropped_copy(network: nn.Module) -> nn.Module:
 
 def forward(network: nn.Module, x_BF: Tensor, judge: Judge) -> Tensor:
     """Return the output for all rows, (B, C), a bounded number of rows at a time."""
+    at_once = ROWS_AT_ONCE // judge.members
     with judge.autocast():
-        if len(x_BF) <= ROWS_AT_ONCE:
+        if len(x_BF) <= at_once:
             output: Tensor = network(x_BF)
             return output
-        return torch.cat([network(part) for part in torch.split(x_BF, ROWS_AT_ONCE)])
+        return torch.cat([network(part) for part in torch.split(x_BF, at_once)])
 
 
 def _check_shapes(name: str, output: Tensor, batch: Batch, judge: Judge) -> None:

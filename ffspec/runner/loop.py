@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from ffspec.builder.stacked import clip_members
 from ffspec.diagnostics import DivergedError
 from ffspec.runner.evaluation import measure_splits
 
@@ -166,10 +167,11 @@ class Trainer:
             for parameter in parameters:
                 parameter.grad = None
             with self.judge.autocast():
-                loss: Tensor = self.judge.loss(self.network(x_BF), target)
+                loss = self.judge.train_loss(self.network(x_BF), target)
+            first.append(loss)
+            loss = self.judge.objective(loss)
             loss.backward()  # type: ignore[no-untyped-call]
             self._clip(parameters)
-            first.append(loss)
             return loss
 
         if isinstance(self.optimizers[0], torch.optim.LBFGS):
@@ -189,7 +191,10 @@ class Trainer:
         if self.settings.clip_grad_value is not None:
             nn.utils.clip_grad_value_(parameters, self.settings.clip_grad_value)
         if self.settings.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(parameters, self.settings.clip_grad_norm)
+            if self.judge.independent:
+                clip_members(self.network, self.settings.clip_grad_norm)
+            else:
+                nn.utils.clip_grad_norm_(parameters, self.settings.clip_grad_norm)
 
     def _lr(self) -> float:
         """Return the learning rate of parameters without a factor of their own."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ffspec.builder.optimizer import construct_optimizer
+from ffspec.builder.stacked import StackedLinear
 from ffspec.builder.streams import untouched
 from ffspec.planner import walk
 from ffspec.rules.network import is_linear_model
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ffspec.runner.evaluation import Judge
     from ffspec.runner.setup import Setup
 
+LINEAR_MODULES = (nn.Linear, StackedLinear)
 ROWS = 32
 STEPS = 300
 FIRST = 10
@@ -80,7 +82,7 @@ def affordable(plan: Plan) -> int:
 
 def linears_of(network: nn.Module, plan: Plan) -> dict[str, Path]:
     """Return the place in the spec of every linear, by the name of its module."""
-    modules = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    modules = [name for name, module in network.named_modules() if isinstance(module, LINEAR_MODULES)]
     paths = [step.path for step in walk(plan.steps) if step.call.target in LINEARS]
     return dict(zip(modules, paths, strict=True))
 
@@ -89,18 +91,18 @@ def _learn(
     network: nn.Module, x_BF: Tensor, target: Tensor, judge: Judge, steps: int
 ) -> tuple[list[float], list[str], list[str]]:
     """Train on one batch; return the losses, the linears without a gradient, and those with one that is not finite."""
-    linears = {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+    linears = {name: module for name, module in network.named_modules() if isinstance(module, LINEAR_MODULES)}
     optimizer = construct_optimizer(Call("optim.Adam", {"lr": 1e-2}), network.parameters())
     silent, losses = set(linears), []
     for step in range(steps + 1):
         for parameter in network.parameters():
             parameter.grad = None
         with judge.autocast():
-            loss = judge.loss(network(x_BF), target)
+            loss = judge.train_loss(network(x_BF), target)
         losses.append(float(loss.detach()))
         if step == steps or (step >= FIRST and losses[-1] <= BY_HEART * losses[0]):
             break
-        loss.backward()
+        judge.objective(loss).backward()  # type: ignore[no-untyped-call]
         if step < FIRST:
             broken = [name for name, linear in linears.items() if not _finite(linear.weight.grad)]
             silent -= {name for name, linear in linears.items() if _moves(linear.weight.grad)}

@@ -18,6 +18,7 @@ from ffspec.runner.evaluation import Batch, Judge
 from ffspec.runner.loop import Trainer
 from ffspec.runner.patience import Patience
 from ffspec.seeds import derive
+from ffspec.spec.ensembles import are_independent, members_of
 from ffspec.spec.metrics import DEFAULTS, find_metric, larger_is_better
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale
         metrics=chosen_metrics(spec, plan),
         autocast=partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16),
         scale=scale,
+        members=members_of(plan.steps),
+        independent=are_independent(plan.steps),
     )
 
 

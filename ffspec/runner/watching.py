@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ffspec.builder.stacked import StackedLinear
 from ffspec.builder.streams import untouched
 from ffspec.planner import walk
 from ffspec.rules.outcomes import Outcome
 from ffspec.runner.evaluation import eval_mode, forward, undropped_copy
-from ffspec.runner.probes import linears_of
+from ffspec.runner.probes import LINEAR_MODULES, linears_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +59,8 @@ class Watch:
                 self.ratios.setdefault(name, []).append(float((linear.weight.detach() - before).norm()) / size)
         self._before = {}
 
-    def _linears(self) -> list[tuple[str, nn.Linear]]:
-        return [(name, module) for name, module in self.network.named_modules() if isinstance(module, nn.Linear)]
+    def _linears(self) -> list[tuple[str, nn.Linear | StackedLinear]]:
+        return [(name, module) for name, module in self.network.named_modules() if isinstance(module, LINEAR_MODULES)]
 
 
 def outcome_of(setup: Setup, watch: Watch, rows: Sequence[Row], comparisons: tuple[Comparison, ...]) -> Outcome:
@@ -106,7 +107,7 @@ def _dead_units(network: nn.Module, plan: Plan, x_BF: Tensor, judge: Judge) -> t
 
     def look(module: nn.Module, given: object, output: Tensor) -> None:
         del given
-        found = (output > 0).flatten(0, -2).any(dim=0)
+        found = (output > 0).any(dim=-2)  # over the rows; every member of an ensemble has units of its own
         alive[id(module)] = alive[id(module)] | found if id(module) in alive else found
 
     hooks = [module.register_forward_hook(look) for module in relus]
@@ -135,7 +136,7 @@ def _both_modes(setup: Setup, x_BF: Tensor, target: Tensor) -> tuple[float | Non
         return None, None
     with untouched(), torch.inference_mode(), judge.autocast():
         parts = zip(torch.split(x_BF[:whole], size), torch.split(target[:whole], size), strict=True)
-        losses = [float(judge.loss(copy(part), wanted)) for part, wanted in parts]
+        losses = [float(judge.train_loss(copy(part), wanted)) for part, wanted in parts]
     with eval_mode(network), torch.inference_mode(), judge.autocast():
         output = forward(network, x_BF[:whole], judge)
         output = output if judge.scale is None else judge.scale.standardise(output)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ffspec.spec.activations import ACTIVATIONS
 from ffspec.spec.base import Several, require
 from ffspec.spec.calibration import Temperature
+from ffspec.spec.ensembles import Ensemble
 from ffspec.spec.inits import Normal
 from ffspec.spec.kinds import AnyLayer, BiasInitialiser, Block, Initialiser, Layer
 from ffspec.spec.step import Call, Misfit, Shape, Step, fields_of, size, times
@@ -245,5 +246,5 @@ class TargetScale(Layer):
 
 LAYERS: tuple[type[Layer | Block], ...] = (
     Linear, *ACTIVATIONS, Dropout, AlphaDropout, BatchNorm, LayerNorm, RMSNorm, Scale, TargetScale, Temperature,
-    Flatten, Repeat, Residual,
+    Flatten, Repeat, Residual, Ensemble,
 )  # fmt: skip

@@ -52,6 +52,8 @@ class Step:
     """The initialiser of each parameter that does not start as PyTorch would start it."""
     steps: tuple[Step, ...] = ()
     """What is inside a block."""
+    members: int | None = None
+    """How many there are of it, where each member of an ensemble has its own; its counts are those of all of them."""
 
 
 class Misfit(Exception):

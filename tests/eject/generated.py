@@ -189,6 +189,8 @@ def _generate(index: int, random: Random) -> Generated:
     if validated and name_of(loss) in {"cross_entropy", "bce_with_logits", "multi_label_soft_margin"}:
         tail = "temperature"
     network, starts = _network(index, layers, tail)
+    if index % 4 == 3 and optimizer.partition(":")[0] != "muon":
+        network, starts = _ensemble(index, network), {*starts, "layer ensemble"}
     training, watched = _training(optimizer, random, validated=validated)
     measured = _metrics(index, kind, loss)
     lines = [f"seed: {random.randint(0, 99)}", dataset, f"layers: {network}", f"loss: {flow(loss)}"]
@@ -246,6 +248,15 @@ def _network(index: int, layers: list[str], tail: str) -> tuple[str, set[str]]:
             told = {f"initialiser {name_of(first)}", f"bias initialiser {name_of(second)}"}
         parts += [f"{{linear: {{out_features: 4{start}}}}}", flow(layer)]
     return f"[{', '.join([*parts, 'linear', *([flow(tail)] if tail else [])])}]", told
+
+
+def _ensemble(index: int, network: str) -> str:
+    """Make members of a network, behind which stays what is fitted for all."""
+    share = ", share: hidden" if index % 8 == 3 else ""
+    split = re.fullmatch(r"(.*?)((?:, (?:target_scale|\{target_scale.*|temperature))?)\]", network)
+    assert split is not None
+    inside, behind = split.groups()
+    return f"[{{ensemble: {{members: {2 + index % 3}{share}, layers: {inside}]}}}}{behind}]"
 
 
 def _training(optimizer: str, random: Random, *, validated: bool) -> tuple[str, set[str]]:
