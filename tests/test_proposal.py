@@ -13,7 +13,7 @@ import pytest
 import ffspec
 from ffspec import api
 from ffspec.data.profile import profile
-from ffspec.diagnostics import Severity
+from ffspec.diagnostics import Severity, SpecError
 from ffspec.proposal.columns import judge
 from ffspec.proposal.scales import order_of
 from tests import newcomers
@@ -184,9 +184,29 @@ checks:
 def test_a_target_with_gaps_and_a_mark(tmp_path: Path) -> None:
     path = written(tmp_path, {"x": [i * 0.37 % 1 for i in range(60)], "y": ["a", "b", "?", None] * 15})
     text, spec = proposed(path, "y")
-    assert "    missing_target: drop  # 30 rows have none\n" in text
+    assert "    missing_target: drop  # left out: 30 rows without one\n" in text
     assert "    null_values: ['?']    # these stand for a missing cell\n" in text
     assert api.check(spec, data=True) == ()
+
+
+def test_classes_that_are_too_rare_are_left_out(tmp_path: Path) -> None:
+    x = [i * 0.37 % 1 for i in range(100)]
+    labels = ["Oslo"] * 60 + ["Rome"] * 38 + ["Bern", "Bonn"]
+    text, spec = proposed(written(tmp_path, {"x": x, "city": labels}), "city")
+    assert text.split("t.csv\n")[1].split("\n\n")[0] == """\
+    target: city          # Oslo 61 % and Rome 39 %
+    task: classification  # because it holds texts
+    missing_target: drop  # left out: Bern and Bonn, too rare to learn and to test
+    null_values: [Bern, Bonn]"""
+    assert api.check(spec, data=True) == ()
+    many = written(tmp_path, {"x": x, "city": labels[:-10] + [f"town {i // 2}" for i in range(10)]}, "many.csv")
+    with pytest.raises(SpecError) as caught:
+        ffspec.propose(many, "city")
+    assert str(caught.value).removeprefix(str(many)) == (
+        ": error[FF034]: every class of the target 'city' must have at least 3 rows, but 'town 0' has 2 rows, "
+        "'town 1' has 2 rows, 'town 2' has 2 rows and 2 more\n"
+        "      = leave such rows out of the file, or gather more of them\n1 error"
+    )
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:

@@ -140,8 +140,8 @@ def _numbers(series: pl.Series, name: str) -> ColumnProfile:
 
 
 def _texts(series: pl.Series, name: str) -> ColumnProfile:
-    missing = series.str.to_lowercase().is_in(list(SURE))
-    return _made(name, "texts", series.set(missing, None), marks=series.filter(missing))
+    missing = series.str.to_lowercase().is_in(list(SURE)).fill_null(value=True)
+    return _made(name, "empty" if missing.all() else "texts", series.set(missing, None), marks=series.filter(missing))
 
 
 def _of_texts(series: pl.Series, name: str, *, text: bool) -> ColumnProfile | None:

@@ -87,8 +87,11 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
 
 
 def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return some columns by their very names; `select` would take a name such as * for a pattern."""
-    return pl.DataFrame([frame.get_column(name) for name in names])
+    """Return some columns by their very names; `select` would take a name such as * for a pattern.
+
+    A list of series would do too, but of one without a name polars makes `column_0`.
+    """
+    return pl.DataFrame({name: frame.get_column(name) for name in names})
 
 
 def _asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:

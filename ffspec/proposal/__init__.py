@@ -80,13 +80,16 @@ def _look(
 
     sheet = read(file, target)
     held, frame = _labelled(sheet, target)
-    settled = settle(held, task)
+    settled = settle(held, task, text=sheet.text)
+    unlabelled = sheet.frame.height - frame.height
+    settled, frame = _without_rare(settled, frame)
     verdicts = without_leaks(without_doubles(_verdicts(sheet, frame, settled)), settled)
     if not any(verdict.used for verdict in verdicts):
         told = "; ".join(f"{verdict.name!r} {verdict.reason}" for verdict in verdicts[:3])
         raise problem("FF037", f"no column is left to predict from: {told or 'there is none beside the target'}", ())
     used = [target, *(verdict.name for verdict in verdicts if verdict.used)]
-    marks = dict.fromkeys(mark for part in (held, *(v.column for v in verdicts if v.used)) for mark in part.marks)
+    columns = (held, *(verdict.column for verdict in verdicts if verdict.used))
+    marks = dict.fromkeys((*settled.rare, *(mark for column in columns for mark in column.marks)))
     findings = text.Findings(
         path=_seen(file, file.parent if folder is None else pathlib.Path(folder)),
         source="csv" if sheet.text else "parquet",
@@ -94,7 +97,7 @@ def _look(
         headless=sheet.headless,
         rows=frame.height,
         repeated=_repeated(frame, used),
-        unlabelled=sheet.frame.height - frame.height,
+        unlabelled=unlabelled,
         target=settled,
         verdicts=tuple(verdicts),
         marks=tuple(marks) if sheet.text else (),
@@ -113,6 +116,15 @@ def _labelled(sheet: Sheet, target: str) -> tuple[ColumnProfile, pl.DataFrame]:
     known = held.values.is_not_null()
     values = held.values.filter(known)
     return replace(held, values=values), sheet.frame.filter(known)
+
+
+def _without_rare(target: Target, frame: pl.DataFrame) -> tuple[Target, pl.DataFrame]:
+    """Leave out the rows of classes that are too rare."""
+    if not target.rare:
+        return target, frame
+    kept = ~target.column.values.is_in(list(target.rare))
+    column = replace(target.column, values=target.column.values.filter(kept))
+    return replace(target, column=column), frame.filter(kept)
 
 
 def _verdicts(sheet: Sheet, frame: pl.DataFrame, target: Target) -> list[Verdict]:

@@ -17,6 +17,10 @@ Task: TypeAlias = Literal["classification", "regression"]
 
 PER_CLASS = 5
 """With fewer rows for each whole number, on average, they are amounts rather than classes."""
+LEAST = 3
+"""Rows of a class for each of three splits to have one."""
+FORGONE = 0.05
+"""The rows of rarer classes are left out where they are no more than this share."""
 UNEQUAL = 0.8
 """Above this share of one class, accuracy says little."""
 
@@ -31,16 +35,18 @@ class Target:
     """Why it is taken for that."""
     counts: dict[str, int]
     """The classes with their rows, the most frequent first; none for numbers."""
+    rare: tuple[str, ...] = ()
+    """Classes that are left out with their rows, for there are too few to learn and to test."""
 
     @property
     def majority(self) -> float:
         """The share of the most frequent class."""
-        return next(iter(self.counts.values())) / self.column.present
+        return next(iter(self.counts.values())) / sum(self.counts.values())
 
     @property
     def unequal(self) -> bool:
         """Whether the classes are so unequal that accuracy hides whether the rare ones are told at all."""
-        rarest = min(self.counts.values()) / self.column.present
+        rarest = min(self.counts.values()) / sum(self.counts.values())
         return self.majority >= UNEQUAL or rarest * len(self.counts) < 0.2
 
     @property
@@ -49,8 +55,13 @@ class Target:
         return not self.counts and skewness(self.column) > 2
 
 
-def settle(column: ColumnProfile, wanted: Task | None) -> Target:
+def settle(column: ColumnProfile, wanted: Task | None, *, text: bool) -> Target:
     """Decide whether a target is classes or numbers.
+
+    Args:
+        column: The target of the rows that have one.
+        wanted: What it shall be; what it looks like if left out.
+        text: Whether the file is a text file, in which cells can be declared missing.
 
     Raises:
         SpecError: FF032 it has no value, FF033 its cells are no plain numbers, FF034 it is neither, or not as wanted.
@@ -69,7 +80,24 @@ def settle(column: ColumnProfile, wanted: Task | None) -> Target:
         raise problem("FF034", f"{named} must vary, but is {found} in every row", ())
     task, reason = _numbers(column, wanted) if column.kind == "numbers" else _texts(column, wanted)
     counts = column.counts() if task == "classification" else {}
-    return Target(column=column, task=task, reason=reason, counts=counts)
+    rare = _rare(column, counts, text=text)
+    counts = {label: rows for label, rows in counts.items() if label not in rare}
+    return Target(column=column, task=task, reason=reason, counts=counts, rare=rare)
+
+
+def _rare(column: ColumnProfile, counts: dict[str, int], *, text: bool) -> tuple[str, ...]:
+    """Return the classes with too few rows to learn and to test, if they can be left out.
+
+    Raises:
+        SpecError: FF034, they cannot.
+    """
+    rare = {label: rows for label, rows in counts.items() if rows < LEAST}
+    few = sum(rare.values()) <= FORGONE * column.present and len(rare) <= 10
+    if rare and not (few and text and column.kind == "texts" and len(counts) - len(rare) >= 2):
+        found = some(f"{shown(label)} has {counted(rows, 'row')}" for label, rows in rare.items())
+        message = f"every class of the target {column.name!r} must have at least {LEAST} rows, but {found}"
+        raise problem("FF034", message, (), "leave such rows out of the file, or gather more of them")
+    return tuple(rare)
 
 
 def _texts(column: ColumnProfile, wanted: Task | None) -> tuple[Task, str]:
@@ -91,7 +119,10 @@ def _numbers(column: ColumnProfile, wanted: Task | None) -> tuple[Task, str]:
             message = f"'--task classification' needs classes, but the target {column.name!r} holds fractions: {found}"
             raise problem("FF034", message, ())
         return "regression", f"numbers from {low} to {high}"
-    if wanted == "regression" or (wanted is None and not (few and column.present >= PER_CLASS * column.distinct)):
+    # Codes of classes are chosen to be used; amounts have values that are rare.
+    classes = few and column.present >= PER_CLASS * column.distinct
+    classes = classes and (column.distinct == 2 or min(column.counts().values()) >= LEAST)
+    if wanted == "regression" or (wanted is None and not classes):
         return "regression", f"{column.distinct:,} different whole numbers from {low} to {high}"
     if wanted is None and column.distinct > 2:
         return "classification", f"{column.distinct} different whole numbers; write regression if they are amounts"

@@ -157,10 +157,11 @@ def _table(found: Findings) -> Iterator[Line]:
         yield Line(f"    separator: {notation(found.separator)}")
     yield Line(f"    target: {notation(column.name)}", _spread(target))
     yield Line(f"    task: {target.task}", f"because it holds {target.reason}")
-    if found.unlabelled:
-        yield Line("    missing_target: drop", f"{counted(found.unlabelled, 'row')} have none")
+    if found.unlabelled or target.rare:
+        yield Line("    missing_target: drop", _unlabelled(found))
     if found.marks:
-        yield Line(f"    null_values: {notation(list(found.marks))}", "these stand for a missing cell")
+        told = "these stand for a missing cell" if len(found.marks) > len(target.rare) else ""
+        yield Line(f"    null_values: {notation(list(found.marks))}", told)
     codes = [verdict for verdict in found.verdicts if verdict.role == "category" and _is_code(verdict)]
     if codes:
         names = notation([verdict.name for verdict in codes])
@@ -176,6 +177,14 @@ def _table(found: Findings) -> Iterator[Line]:
     if dropped:
         yield Line("    drop:")
         yield from (Line(f"      - {notation(verdict.name)}", verdict.reason) for verdict in dropped)
+
+
+def _unlabelled(found: Findings) -> str:
+    """Say which rows are left out for want of a target."""
+    said = [f"{counted(found.unlabelled, 'row')} without one"] if found.unlabelled else []
+    if found.target.rare:
+        said.append(f"{some([_level(label) for label in found.target.rare])}, too rare to learn and to test")
+    return f"left out: {'; '.join(said)}"
 
 
 def _is_code(verdict: Verdict) -> bool:
