@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -114,6 +116,7 @@ dataset:
       - note                 # free text: sentences are no categories
       - goodbye_mail         # knows the target: by itself it tells every class
       - empty                # has no value at all
+  # To test on what comes later, write split: {validation: 0.15, test: 0.2, by: joined, shuffle: false}
   prepare:
     missing: median
     missing_indicator: true  # tells the network where a number was missing
@@ -129,6 +132,84 @@ checks:
 def test_a_table_full_of_troubles(tmp_path: Path) -> None:
     text, _ = proposed(*newcomers.troubles(tmp_path))
     assert text == TROUBLES
+
+
+LEAKS: dict[str, tuple[Callable[[int], Any], Callable[[int], Any], str]] = {
+    "the same number": (lambda i: i * i % 97, lambda i: i * i % 97, "it is the same number in every row"),
+    "another unit": (lambda i: i * i % 97, lambda i: 2.54 * (i * i % 97) + 1, "their correlation is 1"),
+    "a bent scale": (lambda i: i * i % 97, lambda i: (i * i % 97) ** 9, "their rank correlation is 1"),
+    "ranges": (lambda i: i * i % 97, lambda i: "abcd"[(i * i % 97) // 25], "each of its levels is a range of it"),
+    "a code": (lambda i: "xyz"[i * i % 97 % 3], lambda i: f"{i * i % 97 % 3}!", "by itself it tells every class"),
+    "a threshold": (lambda i: "ab"[i * i % 97 > 40], lambda i: i * i % 97, "by itself it tells every class"),
+    "what is missing": (
+        lambda i: "ab"[i * i % 97 > 40],
+        lambda i: i if i * i % 97 > 40 else None,
+        "by itself it tells every class",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_column_that_knows_the_target_is_left_out(name: str, tmp_path: Path) -> None:
+    target, leak, said = LEAKS[name]
+    columns: dict[str, list[Any]] = {f"x{k}": np.random.default_rng(k).random(300).tolist() for k in range(3)}
+    columns |= {"leak": [leak(i) for i in range(300)], "target": [target(i) for i in range(300)]}
+    text, spec = proposed(written(tmp_path, columns), "target")
+    assert f"      - leak  # knows the target: {said}\n" in re.sub(" +#", "  #", text)
+    assert api.check(spec, data=True, allow=["FF202"]) == ()
+
+
+def test_where_all_columns_know_the_target_it_is_easy(tmp_path: Path) -> None:
+    y = [i * i % 97 for i in range(300)]
+    columns = {"x": [2 * value for value in y], "y": y}
+    assert "knows the target" not in proposed(written(tmp_path, columns), "y")[0]
+
+
+def test_rows_that_belong_together(tmp_path: Path) -> None:
+    rows = range(300)
+    columns: dict[str, list[Any]] = {
+        "patient_id": [f"P{i // 6}" for i in rows],
+        "seen": [f"2024-{1 + i % 12:02}-{1 + i % 28:02}" for i in rows],
+        "x": [i * 0.37 % 1 for i in rows],
+        "y": ["ab"[i * i % 7 % 2] for i in rows],
+    }
+    path = written(tmp_path, columns)
+    text, _ = proposed(path, "y")
+    assert "      - patient_id        # names 50 things, each in 6 rows on average\n" in text
+    assert (
+        "  # To test on other values of patient_id, write split: {validation: 0.15, test: 0.2, by: patient_id}\n"
+        "  # To test on what comes later, write split: {validation: 0.15, test: 0.2, by: seen, shuffle: false}\n"
+    ) in text
+    for by, line in {
+        "patient_id": "  split: {validation: 0.15, test: 0.2, by: patient_id}\n",
+        "seen": "  split: {validation: 0.15, test: 0.2, by: seen, shuffle: false}\n",
+    }.items():
+        text, spec = proposed(path, "y", by=by)
+        assert re.sub(" +#.*", "", text).count(line) == 1
+        assert f"{by}\n" not in text
+        assert [item for item in api.check(spec, data=True) if item.severity is Severity.ERROR] == []
+        assert ffspec.run(spec, overrides=["training.epochs=1"]).after["test"]["loss"] > 0
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("patient", "error[FF031]: there is no column 'patient'"),
+        ("y", "error[FF035]: rows must be kept together by another column than the target 'y'"),
+        ("gap", "error[FF032]: every row must have a value of 'gap' to be divided by, but it is missing in 5 rows"),
+        ("two", "error[FF035]: each of the 3 splits must have a value of 'two' to itself, found 2"),
+    ],
+)
+def test_rows_that_cannot_be_kept_together(by: str, said: str, tmp_path: Path) -> None:
+    rows = range(50)
+    columns: dict[str, list[Any]] = {
+        "gap": [None if i % 10 == 0 else i // 5 for i in rows],
+        "two": [i % 2 for i in rows],
+        "y": ["ab"[i * i % 7 % 2] for i in rows],
+    }
+    with pytest.raises(SpecError) as caught:
+        ffspec.propose(written(tmp_path, columns), "y", by=by)
+    assert caught.value.diagnostics[0].head == said
 
 
 def test_another_separator_is_found(tmp_path: Path) -> None:
@@ -193,11 +274,14 @@ def test_classes_that_are_too_rare_are_left_out(tmp_path: Path) -> None:
     x = [i * 0.37 % 1 for i in range(100)]
     labels = ["Oslo"] * 60 + ["Rome"] * 38 + ["Bern", "Bonn"]
     text, spec = proposed(written(tmp_path, {"x": x, "city": labels}), "city")
-    assert text.split("t.csv\n")[1].split("\n\n")[0] == """\
+    assert (
+        text.split("t.csv\n")[1].split("\n\n")[0]
+        == """\
     target: city          # Oslo 61 % and Rome 39 %
     task: classification  # because it holds texts
     missing_target: drop  # left out: Bern and Bonn, too rare to learn and to test
     null_values: [Bern, Bonn]"""
+    )
     assert api.check(spec, data=True) == ()
     many = written(tmp_path, {"x": x, "city": labels[:-10] + [f"town {i // 2}" for i in range(10)]}, "many.csv")
     with pytest.raises(SpecError) as caught:

@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     type=click.Choice(("classification", "regression")),
     help="What the target is, if not what it looks like.",
 )
+@click.option("--by", metavar="COLUMN", help="Keep rows with the same value in one split; dates in their order.")
 def init(
-    data: str, target: str, out: str | None, recipe: str | None, task: Literal["classification", "regression"] | None
+    data: str,
+    target: str,
+    *,
+    out: str | None,
+    recipe: str | None,
+    task: Literal["classification", "regression"] | None,
+    by: str | None,
 ) -> int:
     """Write a spec for DATA, a CSV or Parquet file, whose comments say what is in its columns.
 
@@ -35,7 +42,7 @@ def init(
 
     file = Path(out) if out is not None else Path(data).with_suffix(".yaml")
     _refuse_existing(file)
-    made = proposal.look(data, target, recipe=_known(recipe), task=task, folder=file.parent)
+    made = proposal.look(data, target, recipe=_known(recipe), task=task, by=by, folder=file.parent)
     _refuse_existing(file)  # reading a large table takes its time
     RunDirectory(file.parent).write(file.name, made.text)
     click.echo(_summary(file, made))

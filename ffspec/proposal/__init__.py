@@ -32,12 +32,13 @@ class Proposal:
     rows: int
 
 
-def propose(
+def propose(  # noqa: PLR0913 - each is one thing a caller may want to set
     path: str | os.PathLike[str],
     target: str,
     *,
     recipe: str = RECIPE,
     task: Task | None = None,
+    by: str | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> str:
     """Return a spec for a CSV or Parquet file: which columns to use and how, what to measure, and why, in comments.
@@ -47,12 +48,13 @@ def propose(
         target: The column to predict.
         recipe: Which recipe fills in the network and its training.
         task: Whether the target is classes or numbers; what it looks like if left out.
+        by: A column whose equal values stay in one split: what is tested on are other customers, or later days.
         folder: Where the spec will lie; beside the data if left out.
 
     Raises:
         SpecError: FF030 to FF039, the file cannot be used, or the target is neither classes nor numbers.
     """
-    return look(path, target, recipe=recipe, task=task, folder=folder).text
+    return look(path, target, recipe=recipe, task=task, by=by, folder=folder).text
 
 
 def look(path: str | os.PathLike[str], target: str, **options: Any) -> Proposal:
@@ -64,16 +66,18 @@ def look(path: str | os.PathLike[str], target: str, **options: Any) -> Proposal:
         raise SpecError(found, error.text or rendering.render(found, file=os.fspath(path))) from None
 
 
-def _look(
+def _look(  # noqa: PLR0913 - as for `propose`
     file: pathlib.Path,
     target: str,
     *,
     recipe: str = RECIPE,
     task: Task | None = None,
+    by: str | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Proposal:
     from ffspec.data.problems import problem
     from ffspec.proposal import text
+    from ffspec.proposal.groups import keeper
     from ffspec.proposal.reading import read
     from ffspec.proposal.relations import without_doubles, without_leaks
     from ffspec.proposal.target import settle
@@ -83,13 +87,15 @@ def _look(
     settled = settle(held, task, text=sheet.text)
     unlabelled = sheet.frame.height - frame.height
     settled, frame = _without_rare(settled, frame)
-    verdicts = without_leaks(without_doubles(_verdicts(sheet, frame, settled)), settled)
+    owner = None if by is None else keeper(frame, by, target, text=sheet.text)
+    columns = [frame.get_column(name) for name in frame.columns if name not in (target, by)]
+    verdicts = without_leaks(without_doubles(_verdicts(columns, settled, text=sheet.text)), settled)
     if not any(verdict.used for verdict in verdicts):
         told = "; ".join(f"{verdict.name!r} {verdict.reason}" for verdict in verdicts[:3])
         raise problem("FF037", f"no column is left to predict from: {told or 'there is none beside the target'}", ())
     used = [target, *(verdict.name for verdict in verdicts if verdict.used)]
-    columns = (held, *(verdict.column for verdict in verdicts if verdict.used))
-    marks = dict.fromkeys((*settled.rare, *(mark for column in columns for mark in column.marks)))
+    profiles = (held, *(verdict.column for verdict in verdicts if verdict.used))
+    marks = dict.fromkeys((*settled.rare, *(mark for part in profiles for mark in part.marks)))
     findings = text.Findings(
         path=_seen(file, file.parent if folder is None else pathlib.Path(folder)),
         source="csv" if sheet.text else "parquet",
@@ -102,6 +108,7 @@ def _look(
         verdicts=tuple(verdicts),
         marks=tuple(marks) if sheet.text else (),
         recipe=recipe,
+        by=owner,
     )
     return Proposal(text=text.write(findings), target=settled, verdicts=tuple(verdicts), rows=frame.height)
 
@@ -127,16 +134,14 @@ def _without_rare(target: Target, frame: pl.DataFrame) -> tuple[Target, pl.DataF
     return replace(target, column=column), frame.filter(kept)
 
 
-def _verdicts(sheet: Sheet, frame: pl.DataFrame, target: Target) -> list[Verdict]:
-    """Judge every column but the target by itself."""
+def _verdicts(columns: list[pl.Series], target: Target, *, text: bool) -> list[Verdict]:
+    """Judge every column by itself."""
     from ffspec.data.profile import profile
     from ffspec.proposal.columns import judge
 
     made = []
-    for name in frame.columns:
-        if name == target.column.name:
-            continue
-        verdict = judge(profile(frame.get_column(name), text=sheet.text), text=sheet.text)
+    for series in columns:
+        verdict = judge(profile(series, text=text), text=text)
         # What stands for a missing cell does so in the whole file.
         spoiled = [mark for mark in verdict.column.marks if mark in target.counts]
         told = f"{spoiled[0]!r} stands for a missing cell here, but is a class" if spoiled else ""

@@ -44,6 +44,8 @@ class Verdict:
     """Why it is left out, or read as it is."""
     notes: tuple[str, ...] = ()
     """What its reader should know of it, though it stays."""
+    groups: bool = False
+    """Whether it is left out because it names things that have several rows each."""
     skewed: str = ""
     """How far a column of numbers that is skewed reaches."""
     order: tuple[str, ...] = ()
@@ -73,7 +75,7 @@ def judge(column: ColumnProfile, *, text: bool) -> Verdict:
     """
     reason = _useless(column, text=text)
     if reason is not None:
-        return Verdict(column=column, role="none", reason=reason)
+        return Verdict(column=column, role="none", reason=reason, groups=_has_groups(column))
     match column.kind:
         case "dates":
             return Verdict(column=column, role="date")
@@ -147,41 +149,43 @@ def _unreadable(column: ColumnProfile, *, text: bool) -> str | None:
 
 def _identifier(column: ColumnProfile) -> str | None:
     """Say why a column only names rows; None where it does not."""
+    if column.kind not in ("numbers", "texts") or column.distinct <= FEW:
+        return None
+    if _has_groups(column):
+        rows = column.present / column.distinct
+        return f"names {column.distinct:,} things, each in {rows:.2g} rows on average"
     if column.kind == "numbers":
         return _row_number(column)
-    if column.kind != "texts" or column.distinct <= FEW:
-        return None
-    unique = column.distinct == column.present
     blanks = float(column.values.drop_nulls().str.count_matches(" ").mean() or 0.0)  # type: ignore[arg-type]
     if column.distinct > 0.3 * column.present and blanks >= FREE_WORDS:
         return "free text: sentences are no categories"
-    if unique:
+    if column.distinct == column.present:
         return "a different text in every row: it names the row"
     if column.distinct > MOST_LEVELS or column.distinct > column.rows / 2:
         return f"{column.distinct:,} different texts in {column.rows:,} rows: names, not categories"
-    named = not IDENTIFIERS.isdisjoint(words(column.name))
-    if named and column.present < 50 * column.distinct:
-        return _groups(column)
     return None
 
 
 def _row_number(column: ColumnProfile) -> str | None:
-    """Say why a column of whole numbers only counts or names the rows."""
-    if not column.whole or column.distinct <= FEW:
+    """Say why a column of numbers only counts or names the rows."""
+    if not column.whole or column.distinct < column.present:
         return None
-    said = words(column.name)
-    named = not IDENTIFIERS.isdisjoint(said) or column.name.endswith(("ID", "Id"))
-    if column.distinct < column.present:
-        return _groups(column) if named and column.present < 50 * column.distinct else None
     known = column.values.drop_nulls()
-    span = int(known.max()) - int(known.min())  # type: ignore[arg-type]
-    if span == len(known) - 1 and TIMES.isdisjoint(said):
-        return f"counts the rows, from {int(known.min())} to {int(known.max())}"  # type: ignore[arg-type]
-    return "a different number in every row: it names the row" if named else None
+    low, high = int(known.min()), int(known.max())  # type: ignore[arg-type]
+    if high - low == len(known) - 1 and TIMES.isdisjoint(words(column.name)):
+        return f"counts the rows, from {low} to {high}"
+    return "a different number in every row: it names the row" if _is_identifier(column.name) else None
 
 
-def _groups(column: ColumnProfile) -> str:
-    return f"names {column.distinct:,} things, each in {column.present / column.distinct:.2g} rows on average"
+def _is_identifier(name: str) -> bool:
+    return not IDENTIFIERS.isdisjoint(words(name)) or name.endswith(("ID", "Id"))
+
+
+def _has_groups(column: ColumnProfile) -> bool:
+    """Whether a column names things that have several rows each, too many to be categories."""
+    if column.kind not in ("numbers", "texts") or not FEW < column.distinct < column.present:
+        return False
+    return _is_identifier(column.name) and column.present < 50 * column.distinct
 
 
 def _number(column: ColumnProfile) -> Verdict:

@@ -101,7 +101,9 @@ def without_leaks(verdicts: Sequence[Verdict], target: Target) -> list[Verdict]:
     rows = statistics.sample(target.column.rows, SAMPLE)
     if len(rows) < ROWS:
         return list(verdicts)
-    ties = {verdict.name: _tie(verdict, target, rows) for verdict in used}
+    known = target.column.values.gather(rows)
+    goal = _codes(known) if target.counts else _figures(known)
+    ties = {verdict.name: _tie(verdict, verdict.column.values.gather(rows), goal) for verdict in used}
     told = {name: tie for name, tie in ties.items() if tie[0] > NEARLY}
     if 2 * len(told) > len(used):
         return list(verdicts)
@@ -118,24 +120,19 @@ def without_leaks(verdicts: Sequence[Verdict], target: Target) -> list[Verdict]:
     return made
 
 
-def _tie(verdict: Verdict, target: Target, rows: Ints) -> Tie:
-    """Say how well one column tells the target by itself."""
-    values = verdict.column.values
-    if target.counts:
-        codes = _codes(target.column.values)[rows]
-        return _tells_classes(_levels(values, verdict)[rows], codes)
-    y = _figures(target.column.values)[rows]
-    if verdict.role in ("number", "date"):
-        return _tells_numbers(_figures(values)[rows], y)
-    return _parts_numbers(_codes(values)[rows], y)
+def _tie(verdict: Verdict, values: pl.Series, goal: Floats | Ints) -> Tie:
+    """Say how well one column tells the target by itself: class codes, or numbers."""
+    ordered = verdict.role in ("number", "date")
+    if goal.dtype.kind == "i":
+        return _tells_classes(_levels(values) if ordered else _codes(values).astype(np.float64), goal.astype(np.int64))
+    y = goal.astype(np.float64)
+    return _tells_numbers(_figures(values), y) if ordered else _parts_numbers(_codes(values), y)
 
 
-def _levels(values: pl.Series, verdict: Verdict) -> Floats:
+def _levels(values: pl.Series) -> Floats:
     """Return a column as numbers, a missing cell below all others."""
-    if verdict.role not in ("number", "date"):
-        return _codes(values).astype(np.float64)
     numbers = _figures(values)
-    low = float(np.nanmin(numbers))
+    low = float(np.nanmin(numbers)) if values.null_count() < len(values) else 0.0
     return np.where(np.isnan(numbers), low - 1.0 - abs(low), numbers)
 
 

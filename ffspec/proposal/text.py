@@ -15,6 +15,7 @@ from ffspec.proposal.columns import share, shown
 from ffspec.scalars import notation
 
 if TYPE_CHECKING:
+    from ffspec.data.profile import ColumnProfile
     from ffspec.proposal.columns import Verdict
     from ffspec.proposal.target import Target
 
@@ -47,6 +48,8 @@ class Findings:
     verdicts: tuple[Verdict, ...]
     marks: tuple[str, ...]
     recipe: str
+    by: ColumnProfile | None = None
+    """The column whose equal values stay in one split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,14 @@ def _recipe(found: Findings) -> list[Line]:
 
 
 def _dataset(found: Findings) -> list[Line]:
-    return [Line("dataset:"), Line(f"  {found.source}:"), *_columns(found), *_table(found), *_prepare(found)]
+    return [
+        Line("dataset:"),
+        Line(f"  {found.source}:"),
+        *_columns(found),
+        *_table(found),
+        *_split(found),
+        *_prepare(found),
+    ]
 
 
 def _columns(found: Findings) -> Iterator[Line]:
@@ -203,6 +213,24 @@ def _spread(target: Target) -> str:
 
 def _level(label: str) -> str:
     return brief(label, 24) if label.isprintable() and label == label.strip() and label else shown(label)
+
+
+def _split(found: Findings) -> Iterator[Line]:
+    """Write which rows stay together, or how they could."""
+    part = "split: {{validation: 0.15, test: 0.2, by: {}{}}}".format
+    if found.by is not None:
+        in_order = found.by.kind == "dates"
+        name = brief(found.by.name, 40)
+        told = "trains on the earliest rows, tests on the latest" if in_order else f"rows of one {name} stay together"
+        yield Line(f"  {part(notation(found.by.name), ', shuffle: false' if in_order else '')}", told)
+        return
+    dates = [verdict.name for verdict in found.verdicts if verdict.role == "date" and not verdict.column.missing]
+    groups = [verdict.name for verdict in found.verdicts if verdict.groups and not verdict.column.missing]
+    if groups:
+        name = notation(groups[0])
+        yield Line("  ", f"To test on other values of {name}, write {part(name, '')}")
+    if dates:
+        yield Line("  ", f"To test on what comes later, write {part(notation(dates[0]), ', shuffle: false')}")
 
 
 def _prepare(found: Findings) -> Iterator[Line]:
