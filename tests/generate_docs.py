@@ -25,7 +25,7 @@ from ffspec.spec.metrics import METRICS
 from ffspec.spec.optimizers import OPTIMIZERS
 from ffspec.spec.root import Spec
 from ffspec.spec.schedulers import SCHEDULERS
-from ffspec.spec.training import Checkpoint, EarlyStopping, Training
+from ffspec.spec.training import Checkpoint, EarlyStopping, Schedules, Training
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("docs/spec.md", "docs/tutorial.md", "docs/rules.md")
@@ -219,6 +219,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "groups": lambda: keys(ParameterGroup),
     "schedulers": lambda: components(SCHEDULERS),
     "training": lambda: keys(Training),
+    "schedules": lambda: keys(Schedules),
     "early_stopping": lambda: keys(EarlyStopping),
     "checkpoint": lambda: keys(Checkpoint),
     "metrics": metrics,

@@ -101,6 +101,18 @@ def test_every_optimizer_and_schedule_goes_on(name: str, tmp_path: Path, monkeyp
     assert bits(directory) == bits(place(whole))
 
 
+def test_changing_settings_and_an_average_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changing = "training: {ema: 0.9, schedules: {weight_decay: cosine, dropout: flat_cos}, "
+    text = SPEC.replace("training: {", changing)
+    whole = ffspec.run(text, out=tmp_path / "whole")
+    for step in (1, 31, STEPS):
+        directory = stopped(text, tmp_path / str(step), step, monkeypatch)
+        ffspec.resume(directory)
+        assert bits(directory) == bits(place(whole))
+    replayed = ffspec.run(place(whole) / rundir.RESOLVED, out=tmp_path / "replayed")
+    assert bits(place(replayed)) == bits(place(whole))
+
+
 @pytest.mark.parametrize("when", ["{epochs: 1}", "{seconds: 1e-9}", "none", "{epochs: 2, steps: 30}"])
 def test_whenever_the_state_is_kept(when: str, whole: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = stopped(SPEC.replace("{steps: 7}", when), tmp_path, 40, monkeypatch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ffspec.export.changing import trained
 from ffspec.export.text import filled, literal
 from ffspec.spec.grouping import modules, names_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 GROUPED = '''\
 def grouped(parameters, lr, weight_decay):
     """Return a group for each pair of factors, in the order of the network."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    names = {parameter: name for name, parameter in NETWORK.named_parameters()}
     groups = {}
     for parameter in parameters:
         groups.setdefault(factors(names[parameter]), []).append(parameter)
@@ -29,7 +30,7 @@ def grouped(parameters, lr, weight_decay):
 UNDECAYED = '''\
 def grouped(parameters, lr):
     """Return a group for each factor of the learning rate, in the order of the network."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    names = {parameter: name for name, parameter in NETWORK.named_parameters()}
     groups = {}
     for parameter in parameters:
         groups.setdefault(factors(names[parameter]), []).append(parameter)
@@ -49,7 +50,8 @@ def add_groups(script: Script, subject: Subject) -> None:
     """Add the functions that sort parameters into groups, if there are any."""
     if has_groups(subject):
         script.add(*_factors(subject))
-        script.add(GROUPED if hasattr(subject.spec.optimizer, "weight_decay") else UNDECAYED)
+        text = GROUPED if hasattr(subject.spec.optimizer, "weight_decay") else UNDECAYED
+        script.add(text.replace("NETWORK", trained(subject)))
 
 
 def _factors(subject: Subject) -> list[str]:

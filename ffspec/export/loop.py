@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ffspec.export.calibration import calibration
+from ffspec.export.changing import Changes, trained
 from ffspec.export.ensembles import objective, repeated
 from ffspec.export.measures import require_defined
 from ffspec.export.objective import training_target, unit_of
@@ -42,6 +43,7 @@ class _Loop:
         self._settings = subject.spec.training
         self._table = Timetable(subject)
         self._names = optimizer_names(subject)
+        self._changes = Changes(subject)
         stopping = self._settings.early_stopping
         monitors = [subject.monitor, stopping.monitor if stopping else ""]
         for monitor, path in zip(monitors, (("scheduler",), ("training", "early_stopping")), strict=True):
@@ -49,11 +51,16 @@ class _Loop:
         wanted = {"validation", *(monitor.partition(".")[0] for monitor in monitors)}
         self._watched = [name for name in subject.rows if name in wanted]
 
+    @property
+    def _counts_steps(self) -> bool:
+        return self._table.counts_steps or self._changes.counts_steps
+
     def opening(self) -> list[str]:
         """Return what stands before the loop."""
         lines = ["# The training."]
         if schedule := self._table.start():
             lines += schedule
+        lines += self._changes.opening(self._names)
         if self._subject.batch_size is not None and self._settings.shuffle:
             lines.append('shuffle = torch.Generator().manual_seed(derive("shuffle"))')
         if any(step.call.target in CHANCE for step in walk(self._subject.plan.steps)):
@@ -68,7 +75,7 @@ class _Loop:
             lines.append(f"target_train = {training_target(self._subject, 'y_train')}")
         if unit := unit_of(self._subject):
             lines.append(f"unit = {unit}  # of a loss, in those of the target")
-        if self._table.counts_steps:
+        if self._counts_steps:
             lines.append("step = 0")
         return [*lines, 'before = check("before")']
 
@@ -138,36 +145,39 @@ class _Loop:
         return [*lines, f"total = {total}", f"for x, y in zip({parts}):", *body, f"train_loss = {mean}"]
 
     def _counted(self) -> list[str]:
-        counter = ["step += 1"] if self._table.counts_steps else []
+        counter = ["step += 1"] if self._counts_steps else []
         return [*counter, *self._table.after("step", "", 4 if self._subject.batch_size is None else 8)]
 
     def _step(self, x: str, y: str, defaults: str) -> list[str]:
         """Return the lines of one step of the optimizer."""
-        forward = [f"loss = criterion(model({x}), {repeated(self._subject, y)})"]
+        forward = [f"loss = criterion({trained(self._subject)}({x}), {repeated(self._subject, y)})"]
         if self._subject.autocast:
             forward = ['with torch.autocast("cpu", torch.bfloat16):', f"    {forward[0]}"]
         zero = [f"{name}.zero_grad()" for name in self._names]
         whole = objective(self._subject)
         inner = [*zero, *forward, f"{whole}.backward()", *self._clipping()]
         if self._subject.spec.optimizer.name != "lbfgs":
-            return [*inner, *(f"{name}.step()" for name in self._names)]
+            steps = (f"{name}.step()" for name in self._names)
+            return [*self._changes.before_step(), *inner, *steps, *self._changes.after_step()]
+        before, after = self._changes.before_step(), self._changes.after_step()
         if whole == "loss":
             closure = [f"def closure({defaults}):", *(f"    {line}" for line in inner), "    return loss"]
-            return ["", *closure, "", "loss = optimizer.step(closure)"]
+            return [*before, "", *closure, "", "loss = optimizer.step(closure)", *after]
         inner.append("losses.append(loss)")
         kept = "losses=losses" if not defaults else f"{defaults}, losses=losses"
         closure = [f"def closure({kept}):", *(f"    {line}" for line in inner), f"    return {whole[1:-1]}"]
-        return ["losses = []", "", *closure, "", "optimizer.step(closure)", "loss = losses[0]"]
+        return [*before, "losses = []", "", *closure, "", "optimizer.step(closure)", "loss = losses[0]", *after]
 
     def _clipping(self) -> Iterator[str]:
+        parameters = f"{trained(self._subject)}.parameters()"
         if self._settings.clip_grad_value is not None:
-            yield f"nn.utils.clip_grad_value_(model.parameters(), {literal(self._settings.clip_grad_value)})"
+            yield f"nn.utils.clip_grad_value_({parameters}, {literal(self._settings.clip_grad_value)})"
         if self._settings.clip_grad_norm is not None:
             most = literal(self._settings.clip_grad_norm)
             if are_independent(self._subject.plan.steps):
-                yield f"clip_members(model, {most})"
+                yield f"clip_members({trained(self._subject)}, {most})"
             else:
-                yield f"nn.utils.clip_grad_norm_(model.parameters(), {most})"
+                yield f"nn.utils.clip_grad_norm_({parameters}, {most})"
 
     def _stopping(self) -> list[str]:
         stopping = self._settings.early_stopping

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ffspec.export.changing import Changes, add_average, trained
 from ffspec.export.classes import add_classes
 from ffspec.export.defaults import FUSED, MOMENTUM, arguments_of
 from ffspec.export.grouping import add_groups, has_groups
@@ -24,26 +25,28 @@ if TYPE_CHECKING:
 
 def add_optimizer(script: Script, subject: Subject) -> None:
     """Add the optimizer; Muon's leaves some of the parameters to AdamW."""
-    spec = subject.spec.optimizer
+    spec, network = subject.spec.optimizer, trained(subject)
+    parameters = f"{network}.parameters()"
+    add_average(script, subject)
     curves = (phase.call.arguments.get("lr_lambda") for phase in subject.plan.schedule)
-    add_classes(script, (name for name in curves if name))
+    add_classes(script, (name for name in (*curves, *Changes(subject).curves) if name))
     fused = "fused" if spec.torch in FUSED else ""
     told = "# The optimizer; fused: one kernel for all of a step." if fused else "# The optimizer."
     add_groups(script, subject)
     if spec.name != "muon":
-        script.add(told, _optimizer(subject, spec.call(), "model.parameters()", "optimizer = "))
+        script.add(told, _optimizer(subject, spec.call(), parameters, "optimizer = "))
         return
     hidden = hidden_matrices(subject.plan.steps)
     others = Call("optim.AdamW", {"lr": getattr(spec, "adamw_lr", 1e-3)})
     if not hidden:
         script.add("# The optimizer: without a matrix between hidden layers, there is nothing for Muon.",
-                   _optimizer(subject, others, "model.parameters()", "optimizer = "))  # fmt: skip
+                   _optimizer(subject, others, parameters, "optimizer = "))  # fmt: skip
         return
-    names = [f"model{''.join(f'[{part}]' for part in name.split('.'))}.weight" for name in hidden]
+    names = [f"{network}{''.join(f'[{part}]' for part in name.split('.'))}.weight" for name in hidden]
     script.add(
         "# The optimizers: Muon for the matrices between hidden layers, AdamW for all else.",
         bracketed("hidden = [", names, "]"),
-        "others = [p for p in model.parameters() if all(p is not weight for weight in hidden)]",
+        f"others = [p for p in {parameters} if all(p is not weight for weight in hidden)]",
         _optimizer(subject, spec.call(), "hidden", "muon = "),
         _optimizer(subject, others, "others", "adamw = "),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from ffspec.codes import Code
 from ffspec.diagnostics import Edit, Severity
 from ffspec.planner import walk
-from ffspec.rules.network import SILENT, chains, known, learns
+from ffspec.rules.network import DROPOUTS, SILENT, chains, known, learns
 from ffspec.rules.rule import StaticRule
 from ffspec.spec.kinds import Length
 from ffspec.spec.step import LINEARS
@@ -209,7 +209,8 @@ class IdleSchedule(StaticRule):
         code="FF126",
         title="a schedule that never acts",
         reason="A schedule counts epochs, or optimizer steps with interval: step. One that acts every 30 epochs does "
-        "nothing in a training of 20, and a plateau of 50 epochs cannot be found in 40.",
+        "nothing in a training of 20, and a plateau of 50 epochs cannot be found in 40. Nor does a schedule of a "
+        "weight decay or a dropout that is not there.",
         wrong="scheduler: {step: 200}\ntraining: {epochs: 100}\n",
         right="scheduler: {step: 30}\ntraining: {epochs: 100}\n",
         severity=Severity.WARNING,
@@ -219,6 +220,7 @@ class IdleSchedule(StaticRule):
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
         """Compare the first time a schedule acts with the length of the training."""
+        yield from self._without_object(draft)
         plan, training, scheduler = draft.plan, draft.parts.get("training"), draft.parts.get("scheduler")
         if plan is None or scheduler is None or training is None or training.epochs == 0:
             return
@@ -243,6 +245,20 @@ class IdleSchedule(StaticRule):
         key, first = _first(last.call.arguments)
         if total is not None and first is not None and first >= total:
             yield self._late(key, first, total, last.interval, path)
+
+    def _without_object(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look for what the schedules of weight decay and dropout multiply."""
+        optimizer, training = draft.parts.get("optimizer"), draft.parts.get("training")
+        schedules = None if training is None else training.schedules
+        if schedules is None or draft.plan is None or optimizer is None:
+            return
+        path: Path = ("training", "schedules")
+        if schedules.weight_decay is not None and not getattr(optimizer, "weight_decay", 0):
+            message = f"there is no weight decay to change: that of {optimizer.name} is 0"
+            yield self.report(message, (*path, "weight_decay"), hint="leave it out, or write a weight_decay")
+        if schedules.dropout is not None and not any(step.call.target in DROPOUTS for step in walk(draft.steps)):
+            message = "there is no dropout to change in the layers"
+            yield self.report(message, (*path, "dropout"), hint="leave it out, or put dropout between the layers")
 
     def _late(self, key: str, first: int, total: int, interval: str, path: Path) -> Diagnostic:
         unit = {"epoch": "epochs", "step": "optimizer steps"}[interval]

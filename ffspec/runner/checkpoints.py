@@ -1,7 +1,7 @@
 """The whole state of a training as one file, and back: safetensors and JSON, no pickle.
 
-Everything the bits depend on is in it: weights and buffers, the optimizers, the schedule, early stopping with its best
-weights, the history, the place in the epoch, and both random streams that training draws from.
+Everything the bits depend on is in it: weights and buffers, their moving average, the optimizers, the schedule, early
+stopping with its best weights, the history, the place in the epoch, and both random streams that training draws from.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def state_of_trainer(trainer: Trainer, steps: int) -> State:
         "optimizers": [state_of(optimizer) for optimizer in trainer.optimizers],
         "schedule": trainer.schedule.state(),
         "patience": None if trainer.patience is None else trainer.patience.state(),
+        "average": None if trainer.average is None else trainer.average.state(),
         "random": torch.get_rng_state(),
         "order": trainer.order.get_state(),
     }
@@ -71,6 +72,8 @@ def _put_back(trainer: Trainer, state: State) -> int:
         load_state(optimizer, one)
     if trainer.patience is not None and state["patience"] is not None:
         trainer.patience.load(state["patience"])
+    if trainer.average is not None:
+        trainer.average.load(state["average"])
     for field in fields(trainer.cursor):
         setattr(trainer.cursor, field.name, state["cursor"][field.name])
     torch.set_rng_state(state["random"])

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ffspec.builder.stacked import clip_members
 from ffspec.diagnostics import DivergedError
+from ffspec.planner import steps_in
 from ffspec.runner.evaluation import measure_splits
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
+    from ffspec.builder.fading import Fading
     from ffspec.builder.scheduler import Schedule
+    from ffspec.runner.averaging import Average
     from ffspec.runner.evaluation import Batch, Judge
     from ffspec.runner.patience import Patience
     from ffspec.runner.watching import Watch
@@ -77,6 +80,10 @@ class Trainer:
     order: torch.Generator
     """The stream the row order is drawn from."""
     patience: Patience | None = None
+    fading: Fading | None = None
+    """Changes weight decay and dropout."""
+    average: Average | None = None
+    """What is evaluated in place of the network."""
     watched: tuple[str, ...] = ()
     """The splits that are evaluated after every epoch."""
     watch: Watch | None = None
@@ -94,6 +101,7 @@ class Trainer:
             DivergedError: A loss, a learning rate or an output was not finite.
         """
         cursor = self.cursor
+        evaluated = self.network if self.average is None else self.average.network
         self.network.train()
         while not cursor.ended and cursor.epoch <= self.epochs:
             loss = self._epoch() * self.judge.unit
@@ -104,7 +112,7 @@ class Trainer:
                 )
                 raise DivergedError(message)
             watched = {name: self.splits[name] for name in self.watched}
-            for name, measures in measure_splits(self.network, watched, self.judge).items():
+            for name, measures in measure_splits(evaluated, watched, self.judge).items():
                 row |= {f"{name}.{key}": value for key, value in measures.items()}
             self.schedule.after_epoch(partial(self._monitored, row))
             cursor.history.append(row)
@@ -115,6 +123,10 @@ class Trainer:
                 self.keeper.after_epoch(self)
         if self.patience is not None:
             self.patience.restore()
+        if self.average is not None:
+            self.network.load_state_dict(evaluated.state_dict())
+        if self.fading is not None:
+            self.fading.end()
         return cursor.history
 
     def _begin_epoch(self) -> None:
@@ -137,8 +149,12 @@ class Trainer:
         total = cast("Tensor", cursor.total)
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         for x_BF, target in islice(self._batches(self.splits["train"]), cursor.position, None):
+            if self.fading is not None:
+                self.fading.before_step(self._done())
             # Nothing here waits for a value.
             total.add_(self._step(x_BF, target, parameters).detach(), alpha=len(x_BF))
+            if self.average is not None:
+                self.average.after_step()
             if not cursor.position and self.watch is not None:
                 self.watch.after_step()
             cursor.rows += len(x_BF)
@@ -146,6 +162,12 @@ class Trainer:
             if self.keeper is not None:
                 self.keeper.after_step(self)
         return float(total) / max(cursor.rows, 1)
+
+    def _done(self) -> int:
+        """Return the steps taken so far; every epoch has as many."""
+        train = self.splits["train"].rows
+        per_epoch = steps_in(train, self.settings.batch_size, drop_last=self.settings.drop_last)
+        return (self.cursor.epoch - 1) * (per_epoch or 0) + self.cursor.position
 
     def _batches(self, train: Batch) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the rows of an epoch in steps: one gather for all of them, then views of it."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ffspec.builder.fading import Fading
 from ffspec.builder.fitting import fit_targets, target_scale_of
 from ffspec.builder.loss import build_loss, encode
 from ffspec.builder.network import build_network, parameter_type
 from ffspec.builder.optimizer import build_optimizers
 from ffspec.builder.scheduler import Schedule
 from ffspec.diagnostics import UnavailableDeviceError
+from ffspec.runner.averaging import Average
 from ffspec.runner.evaluation import Batch, Judge
 from ffspec.runner.loop import Trainer
 from ffspec.runner.patience import Patience
@@ -76,7 +78,9 @@ def trainer_of(setup: Setup, watch: Watch | None = None, keeper: Keeper | None =
     spec, plan = setup.spec, setup.plan
     optimizers = build_optimizers(spec.optimizer, setup.network, plan.steps)
     monitor = watched_by(plan.schedule)
-    stopping = spec.training.early_stopping
+    stopping, schedules, decay = spec.training.early_stopping, spec.training.schedules, spec.training.ema
+    steps = plan.epochs * (plan.steps_per_epoch or 0)
+    average = None if decay is None else Average(decay, setup.network)
     return Trainer(
         network=setup.network,
         judge=setup.judge,
@@ -87,7 +91,9 @@ def trainer_of(setup: Setup, watch: Watch | None = None, keeper: Keeper | None =
         splits=setup.splits,
         order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
         watched=watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else ""),
-        patience=None if stopping is None else Patience(stopping, setup.network),
+        patience=None if stopping is None else Patience(stopping, average.network if average else setup.network),
+        fading=None if schedules is None else Fading(schedules, optimizers, setup.network, steps),
+        average=average,
         watch=watch,
         keeper=keeper,
     )

@@ -1,6 +1,6 @@
 """How the network is trained, and what must hold afterwards."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -30,6 +30,20 @@ class Checkpoint(Node):
         return self
 
 
+Fraction: TypeAlias = Literal["constant", "linear", "cosine", "flat_cos", "coslog4"]
+
+
+class Schedules(Node):
+    """How settings change from step to step: their own value times a curve over the whole training.
+
+    linear: from 1 to 0; cosine: half a cosine from 1 to 0; flat_cos: 1 for the first half, then half a cosine to 0;
+    coslog4: as the schedule of that name, from 0.
+    """
+
+    weight_decay: Fraction | None = Field(None, description="The weight decay of the optimizer, of every group.")
+    dropout: Fraction | None = Field(None, description="The probability of every dropout and alpha_dropout.")
+
+
 class Training(Node):
     """The loop."""
 
@@ -49,6 +63,15 @@ class Training(Node):
     drop_last: bool = Field(False, description="Whether a last batch with fewer rows is left out.")
     clip_grad_norm: float | None = Field(None, gt=0, le=1e12, description="The largest norm of all gradients together.")
     clip_grad_value: float | None = Field(None, gt=0, le=1e12, description="The largest value of one gradient.")
+    schedules: Schedules | None = Field(
+        None, description="How weight decay and dropout change while training; not at all if left out."
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="The decay of an exponential moving average of the weights, which is what is evaluated and kept.",
+    )
     early_stopping: EarlyStopping | None = Field(None, description="When to stop before the last epoch.")
     checkpoint: Annotated[
         Checkpoint | Literal["none"],

@@ -133,6 +133,17 @@ scheduler: {one_cycle: 0.01}
     + "optimizer: {muon: {groups: [{parameters: bias, lr: 0}, {layers: linear, lr: 2, weight_decay: 0.5}]}}\n"
     + "scheduler: {reduce_on_plateau: {patience: 0, threshold: 0.5, factor: 0.5, min_lr: 0.0004}}\n"
     + "training: {epochs: 5, batch_size: 8}\n",
+    "changing": PAIR
+    + "layers: [{linear: 4}, batch_norm, relu, {dropout: 0.4}, {linear: 4}, selu, {alpha_dropout: 0.2}, linear]\n"
+    + "loss: bce_with_logits\noptimizer: {adamw: {groups: [{parameters: bias, lr: 0.5, weight_decay: 0.5}]}}\n"
+    + "training: {epochs: 6, batch_size: 8, clip_grad_norm: 1, schedules: {weight_decay: cosine, dropout: coslog4},"
+    + " ema: 0.7, early_stopping: {patience: 1}}\nscheduler: coslog4\n",
+    "changing_in_whole": PAIR
+    + "layers: [{linear: 4}, relu, {dropout: 0.4}, {linear: 4}, relu, {linear: 4}, relu, linear]\n"
+    + "loss: bce_with_logits\noptimizer: muon\ntraining: {epochs: 5, batch_size: all, schedules: {weight_decay: linear,"
+    + " dropout: flat_cos}, ema: 0.5}\n",
+    "averaged_lbfgs": PAIR + HEAD + "loss: bce_with_logits\noptimizer: {lbfgs: {max_iter: 3}}\n"
+    "training: {epochs: 4, batch_size: 8, ema: 0.5, schedules: {dropout: constant}}\n",
     "shallow_muon": PAIR + "layers: [{linear: 4}, relu, linear]\nloss: bce_with_logits\noptimizer: muon\n"
     "training: {epochs: 2, batch_size: 8}\n",
     "three_phases": PAIR + HEAD + REST + "training: {epochs: 12, batch_size: 8}\n"
