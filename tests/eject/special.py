@@ -142,6 +142,11 @@ scheduler: {one_cycle: 0.01}
     + "layers: [{linear: 4}, relu, {dropout: 0.4}, {linear: 4}, relu, {linear: 4}, relu, linear]\n"
     + "loss: bce_with_logits\noptimizer: muon\ntraining: {epochs: 5, batch_size: all, schedules: {weight_decay: linear,"
     + " dropout: flat_cos}, ema: 0.5}\n",
+    "changing_ensemble": PAIR
+    + "layers: [scale, {ensemble: {members: 3, layers: [{linear: 4}, batch_norm, relu, {dropout: 0.3}, linear]}}]\n"
+    + "loss: bce_with_logits\noptimizer: {adamw: {groups: [{layers: ensemble, lr: 2}, {parameters: bias, lr: 0.1},"
+    + " {layers: batch_norm, weight_decay: 0}]}}\nscheduler: flat_cos\ntraining: {epochs: 4, batch_size: 8,"
+    + " schedules: {weight_decay: flat_cos, dropout: flat_cos}, ema: 0.9, clip_grad_norm: 1}\n",
     "averaged_lbfgs": PAIR + HEAD + "loss: bce_with_logits\noptimizer: {lbfgs: {max_iter: 3}}\n"
     "training: {epochs: 4, batch_size: 8, ema: 0.5, schedules: {dropout: constant}}\n",
     "shallow_muon": PAIR + "layers: [{linear: 4}, relu, linear]\nloss: bce_with_logits\noptimizer: muon\n"
