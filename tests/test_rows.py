@@ -123,9 +123,9 @@ def test_the_column_to_drop_and_the_categories_that_never_vary(tmp_path: Path) -
     written(tmp_path, "table.csv", "x,same,kind,y", rows)
     assert told("dataset: {csv: {path: table.csv, target: y}, split: none}\n", tmp_path) == (
         "spec.yaml:1:11: info[FF201]: a column must vary to teach anything, "
-        "but all training rows have the same number in 'same'\n"
+        "but all training rows have the same value in 'same' and 'kind'\n"
         "    1 | dataset: {csv: {path: table.csv, target: y}, split: none}\n"
-        "      |           ^^^ leave it out with drop: [same]\n"
+        "      |           ^^^ leave them out with drop: [same, kind]\n"
         "1 info"
     )
 

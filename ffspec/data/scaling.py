@@ -18,6 +18,8 @@ from ffspec.spec.dataset import Prepare
 
 EPSILON = 10 * float(np.finfo(np.float64).eps)
 """A spread below this is none: scikit-learn's bound."""
+BLOCK = 1 << 17
+"""How many numbers are worked on at a time: they fit into the cache."""
 FEWEST, MOST, EACH = 10, 1000, 30
 """Quantiles that are kept, at least and at most, and the training rows for each (Gorishniy et al. 2021)."""
 
@@ -52,15 +54,21 @@ def scaled(x: Floats, numbers: Sequence[Number]) -> Floats:
     fills = np.array([np.nan if column.fill is None else column.fill for column in numbers])
     centers = np.array([column.center for column in numbers])
     scales = np.array([column.scale for column in numbers])
-    with np.errstate(over="ignore", invalid="ignore"):
-        filled = np.where(np.isnan(x), fills, x)
-        result: Floats = (filled - centers) / scales
-    for index, column in enumerate(numbers):
-        if column.quantiles:
-            result[:, index] = normal_scores(filled[:, index], np.array(column.quantiles))
-        if column.clip is not None:
+    clips = np.array([np.inf if column.clip is None else column.clip for column in numbers])
+    ranked = {index: np.array(column.quantiles) for index, column in enumerate(numbers) if column.quantiles}
+    result = np.empty(x.shape)
+    rows = max(1, BLOCK // max(len(numbers), 1))
+    for start in range(0, len(x), rows):
+        block = x[start : start + rows]
+        filled = np.where(np.isnan(block), fills, block)
+        with np.errstate(over="ignore", invalid="ignore"):
+            part = (filled - centers) / scales
+        for index, quantiles in ranked.items():
+            part[:, index] = normal_scores(filled[:, index], quantiles)
+        if np.isfinite(clips).any():
             # As `hypot`, because a square may be too large where the number is not.
-            result[:, index] /= np.hypot(1.0, result[:, index] / column.clip)
+            part /= np.hypot(1.0, part / clips)
+        result[start : start + rows] = part
     return result
 
 

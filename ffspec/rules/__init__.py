@@ -9,7 +9,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import draft
-from ffspec.rules import calibration, consistency, dropout, grouping, heads, memory, obstacles, settings, stack, targets
+from ffspec.rules import (
+    calibration,
+    categories,
+    consistency,
+    dropout,
+    grouping,
+    heads,
+    memory,
+    obstacles,
+    settings,
+    stack,
+    targets,
+)
 from ffspec.rules.rule import DataRule
 
 if TYPE_CHECKING:
@@ -55,6 +67,7 @@ STATIC: tuple[StaticRule, ...] = (
     settings.EqualUnits(),
     settings.IdleSchedule(),
     calibration.TemperatureInPlace(),
+    categories.CodesAsNumbers(),
 )
 """The static rules, in the order of their codes."""
 

@@ -10,12 +10,13 @@ from ffspec.diagnostics import Edit, Severity
 from ffspec.rules.network import LEARNING, NORMS, UNITS, effective, layer_at
 from ffspec.rules.rule import DataRule
 from ffspec.rules.settings import ADAMS
-from ffspec.spec.tables import Inline, Table
+from ffspec.spec.tables import Arrays, Inline, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ffspec.data import Loaded
+    from ffspec.data.loaded import Floats
     from ffspec.diagnostics import Diagnostic, Path
     from ffspec.planner import Draft
     from ffspec.spec.dataset import Dataset
@@ -29,6 +30,10 @@ REACHED = 50_000.0
 """How many times its lr adam's steps can be asked to lead."""
 PROPORTIONAL = frozenset({"sgd", "asgd"})
 """Optimizers whose steps grow with the error; the steps of the others are about as long as lr."""
+NAMED = 8
+"""So many columns to leave out fit into a hint."""
+LEAST_ROWS = 50
+"""With fewer rows two columns may agree by chance."""
 COUNT = 20.0
 """A mean count above this is too far from exp(0) = 1, the first prediction, for ordinary steps."""
 
@@ -61,7 +66,7 @@ class Features(DataRule):
         numbers = _numbers(loaded)
         if len(x) < 2:
             return
-        same = [loaded.features[index] for index in statistics.constant(x) if index in numbers]
+        same = _constant(loaded, frozenset(statistics.constant(x).tolist()))
         if same:
             yield self._constant(draft, same)
         steps = effective(draft.steps)
@@ -78,14 +83,15 @@ class Features(DataRule):
         if loud:
             yield self._loud(draft, [text for _, text in sorted(loud)])
 
-    def _constant(self, draft: Draft, same: Sequence[str]) -> Diagnostic:
+    def _constant(self, draft: Draft, same: Mapping[str, bool]) -> Diagnostic:
         from ffspec.data.problems import quoted
 
-        source = draft.parts["dataset"].source
+        source, what = draft.parts["dataset"].source, "number" if all(same.values()) else "value"
+        hint = f"leave {'it' if len(same) == 1 else 'them'} out with drop: [{', '.join(same)}]"
         return self.report(
-            f"a column must vary to teach anything, but all training rows have the same number in {quoted(same)}",
+            f"a column must vary to teach anything, but all training rows have the same {what} in {quoted(same)}",
             ("dataset", source.name),
-            hint=f"leave it out with drop: [{same[0]}]" if isinstance(source, Table) and len(same) == 1 else None,
+            hint=hint if isinstance(source, Table) and len(same) <= NAMED else None,
             severity=Severity.INFO,
             at_key=isinstance(source, Table | Inline),
         )
@@ -117,6 +123,13 @@ def _standardizing(dataset: Dataset) -> Edit:
 def _numbers(loaded: Loaded) -> list[int]:
     """Return the features that are numbers: neither parts of categories, nor codes, nor marks of gaps."""
     return [index for index, level in enumerate(loaded.preparation.levels) if level == 0]
+
+
+def _constant(loaded: Loaded, constant: frozenset[int]) -> dict[str, bool]:
+    """Return the raw columns that do not vary, and whether each holds numbers."""
+    places = {name: range(place.start, place.stop) for name, place in _raw_columns(loaded)}
+    levels = loaded.preparation.levels
+    return {name: levels[place[0]] == 0 for name, place in places.items() if constant.issuperset(place)}
 
 
 @final
@@ -225,6 +238,89 @@ class LargeCounts(DataRule):
             hint=f"write bias_init: {{constant: {guess:g}}} for the last linear: exp({guess:g}) is about that",
             edit=edit if biased and "repeat" not in last.path else None,
         )
+
+
+@final
+class SameColumns(DataRule):
+    """FF211: a column that stands twice in the table."""
+
+    about: ClassVar[Code] = Code(
+        code="FF211",
+        title="the same column twice",
+        reason="A column that repeats another one tells nothing new, and counts twice: weight decay and dropout treat "
+        "what it says otherwise than the rest. Most often two tables were joined, and both had it, or a number is "
+        "there in two units. Columns are compared as they are prepared, but for unit and zero, on all training rows; "
+        "there must be 50, and a column must vary. Of a large table it takes 1,000 columns.",
+        wrong="a table with the columns 'city' and 'city_right', the same in every row\n",
+        right="dataset:\n  csv: {path: houses.csv, target: price, drop: [city_right]}\n",
+        spec=False,
+        severity=Severity.WARNING,
+        optional=True,
+        source="deepchecks, 'Feature-Feature Correlation'",
+    )
+
+    def inspect(self, draft: Draft, loaded: Loaded) -> Iterator[Diagnostic]:
+        """Compare the columns of a table or of arrays, first on some rows, then on all."""
+        source, train = draft.parts["dataset"].source, loaded.splits["train"].x
+        if not isinstance(source, Table | Arrays) or len(train) < LEAST_ROWS:
+            return
+        import numpy as np
+
+        from ffspec.rules import statistics
+
+        columns = _raw_columns(loaded)
+        chosen = [columns[index] for index in statistics.sample(len(columns), statistics.COLUMNS)]
+        rows = statistics.sampled(len(train), len(chosen))
+        alike: dict[bytes, list[tuple[str, slice]]] = {}
+        for name, place in chosen:
+            part = _unitless(train[rows, place])
+            if part.any():
+                alike.setdefault((np.round(part, 6) + 0.0).tobytes(), []).append((name, place))
+        for (first, place), *others in alike.values():
+            if not others:
+                continue
+            whole = _unitless(train[:, place])
+            same = [name for name, other in others if np.allclose(whole, _unitless(train[:, other]), 0, 1e-9)]
+            if same:
+                yield self._told(source, first, same)
+
+    def _told(self, source: Any, first: str, same: Sequence[str]) -> Diagnostic:
+        from ffspec.data.problems import quoted
+
+        table = isinstance(source, Table)
+        path: Path = ("dataset", source.name)
+        edit = None
+        if table and source.columns is None:
+            edit = Edit(action="set", path=(*path, "drop"), value=(*(source.drop or ()), *same), safe=False)
+        return self.report(
+            f"a column should stand there once, but {first!r} is there again as {quoted(same)}, in all training rows",
+            path,
+            hint=f"write drop: [{', '.join(same)}]" if table else "leave one of them out of X",
+            edit=edit,
+            at_key=table,
+        )
+
+
+def _unitless(values: Floats) -> Floats:
+    """Return columns as multiples of their deviations from their means; zeros where a column does not vary."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        centred = values - values.mean(axis=0)
+        found = centred / np.sqrt((centred**2).mean(axis=0))
+    return np.where(np.isfinite(found), found, 0.0) + 0.0  # -0.0 becomes 0.0
+
+
+def _raw_columns(loaded: Loaded) -> list[tuple[str, slice]]:
+    """Return the raw columns with the places of their features; of a date, which is several, none."""
+    found, start = [], 0
+    for column in loaded.preparation.columns:
+        if column.raw == column.name:
+            # Behind a number, the mark of its gaps: columns of the same gaps are nothing strange.
+            width = 1 if column.kinds[0] == 0 else len(column.features)
+            found.append((column.name, slice(start, start + width)))
+        start += len(column.features)
+    return found
 
 
 def _last_linear(draft: Draft) -> Step | None:

@@ -22,6 +22,8 @@ LEAST = 0.01
 """A split may hold so many more training rows, as a share, than chance brings into it."""
 MOST = 0.1
 """With so many more it can no longer judge."""
+COPIED = 0.25
+"""Of a table whose columns have many values, so large a share of repeated rows has been copied, and is no nature."""
 CHANCE = 1e-3
 """What is less likely than this under a random split is no chance."""
 CONFLICTS = 0.05
@@ -66,9 +68,10 @@ class KnownRows(DataRule):
         title="training rows in another split",
         reason="A row that was trained on says nothing of how new rows will fare. Tables of few values repeat rows by "
         "nature, so this counts how many training rows have a twin among themselves, and allows twice that and 1 % "
-        "more; from 10 % more it is an error. Rows with the same features and different classes cannot all be told "
-        "right, by any network: where they are more than 5 % and the table does not repeat itself by nature, a column "
-        "is missing or labels are wrong.",
+        "more; from 10 % more it is an error. Where columns have so many values that rows do not repeat themselves by "
+        "nature, it tells of more than a quarter, too. Rows with the same features and different classes cannot all be "
+        "told right, by any network: where they are more than 5 % and the table does not repeat itself by nature, a "
+        "column is missing or labels are wrong.",
         wrong="dataset:\n"
         "  inline:\n"
         "    x: [11, 4, 19, 7, 2, 15, 8, 12, 1, 17, 5, 10, 14, 3, 18, 6, 9, 13, 0, 16, 4, 8, 12, 3, 17, 15]\n"
@@ -103,6 +106,8 @@ class KnownRows(DataRule):
             known = statistics.found_in(rows, here).tolist()
             excess = len(known) / len(split) - 2 * twins / len(train)
             if excess <= LEAST:
+                if len(known) > max(COPIED * len(split), 5) and not statistics.repeats_by_nature(train.x):
+                    yield self._seen(draft, name, known, len(split), Severity.WARNING)
                 continue
             within = (twins + statistics.repeated(np.sort(here))) // 2
             chance = statistics.chance_of_twins(len(known), within, len(split) / (len(split) + len(train)))

@@ -24,5 +24,6 @@ DATA: tuple[DataRule, ...] = (
     labels.Answer(),
     labels.NoPlane(),
     columns.LargeCounts(),
+    columns.SameColumns(),
 )
 """In the order of their codes."""
