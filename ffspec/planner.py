@@ -8,13 +8,13 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Edit, Path, SpecError
-from ffspec.spec.ensembles import Ensemble, combination, ending, find_ensemble, lowered, opened, unstackable
+from ffspec.spec.ensembles import Ensemble, combination, ending, find_ensemble, fitted, lowered, opened, unstackable
 from ffspec.spec.facts import Facts, TargetKind
-from ffspec.spec.kinds import Layer, Length, Phase
+from ffspec.spec.kinds import ColumnLayer, Layer, Length, Phase
 from ffspec.spec.layers import Linear, Repeat, Residual
 from ffspec.spec.metrics import find_metric
 from ffspec.spec.outputs import last_linear, output_problems, outputs_needed, with_output
-from ffspec.spec.placing import misplaced
+from ffspec.spec.placing import Columns, misplaced
 from ffspec.spec.step import Call, Misfit, Shape, Step
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> Draft:
     facts = static_facts(parts) if facts is None else facts
     layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
     loss: Loss | None = parts.get("loss")
-    fold = _Fold(loss, ending(layers))
+    fold = _Fold(loss, ending(layers), Columns.of(facts))
     steps, output = fold.run(with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",))
     problems = [*fold.problems, *misplaced(layers, loss, facts.target)]
     if loss is not None and layers:
@@ -194,10 +194,11 @@ def epochs_in(epochs: int, per_epoch: int | None, max_steps: int | None) -> int:
 class _Fold:
     """One pass over the layers: the shape on its way through them, and the faults met."""
 
-    def __init__(self, loss: Loss | None, ensemble: int | None) -> None:
+    def __init__(self, loss: Loss | None, ensemble: int | None, columns: Columns) -> None:
         self._loss = loss
         self._ensembles = ("layers", ensemble)
         self.problems: list[Diagnostic] = []
+        self._columns = columns
         self._count = 0
         self._parameters = 0
         self._seen: set[tuple[Path, str]] = set()
@@ -218,6 +219,7 @@ class _Fold:
             if layer is None:
                 steps.append(Step(call=UNKNOWN, input=shape, output=(None,), path=here))
                 shape = (None,)
+                self._columns = self._columns.behind(layer)
             elif isinstance(layer, Repeat):
                 made, shape = self._repeat(layer, shape, here)
                 steps += made
@@ -247,7 +249,8 @@ class _Fold:
 
     def _leaf(self, layer: Layer, shape: Shape, here: Path) -> tuple[Step, Shape]:
         try:
-            step = replace(layer.as_step(shape), path=here, layer=layer.name)
+            found = self._columns.step_of(layer, shape) if isinstance(layer, ColumnLayer) else layer.as_step(shape)
+            step = replace(found, path=here, layer=layer.name)
         except Misfit as misfit:
             path = (*here, layer.name, misfit.argument) if misfit.argument else here
             edit = None
@@ -255,6 +258,8 @@ class _Fold:
                 edit = Edit(action="replace", path=path, value=misfit.instead, safe=False)
             self._report(misfit.code, misfit.message, path, misfit.hint, edit)
             return Step(call=UNKNOWN, input=shape, output=(None,), path=here, layer=layer.name), (None,)
+        finally:
+            self._columns = self._columns.behind(layer)
         before, self._parameters = self._parameters, self._parameters + (step.parameters or 0)
         if before <= PARAMETER_LIMIT < self._parameters:
             self._report("FF020", f"a network may have at most {PARAMETER_LIMIT:,} parameters", here)
@@ -266,6 +271,7 @@ class _Fold:
         return self._ensemble(layer, shape, here)
 
     def _residual(self, layer: Residual, shape: Shape, here: Path) -> tuple[Step, Shape]:
+        self._columns = self._columns.behind(layer)
         steps, inner = self.run(layer.layers, shape, (*here, layer.name, "layers"))
         if None not in shape and None not in inner and shape != inner:
             self._report(
@@ -284,13 +290,16 @@ class _Fold:
             message = "an ensemble must be the last of the layers: its members answer together"
             self._report("FF128", message, here, "put what stands behind it into its layers")
         before = self._parameters
+        if layer.share is not None:  # each member has factors in front
+            self._columns = replace(self._columns, changed_by=layer.name)
         steps, output = self.run(layer.layers, shape, (*here, layer.name, "layers"))
-        for step in unstackable(steps) if layer.share is None else ():
+        for step in unstackable(steps) if layer.share is None else fitted(steps):
             message = "a layer of an ensemble must have a form for all members at once; this one has none"
             self._report("FF128", message, step.path, "put it in front of the ensemble: its members then share it")
         if layer.share is not None and last_linear(layer.layers) is None:
             message = "an ensemble that shares its hidden layers must end with a linear: each member has its own"
             self._report("FF128", message, here, "add linear to its layers")
+        self._columns = self._columns.behind(layer)
         made = lowered(layer, shape, steps, combination(self._loss), here)
         self._parameters = before + (total(step.parameters for step in walk((made,))) or 0)
         if before <= PARAMETER_LIMIT < self._parameters:

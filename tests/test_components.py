@@ -11,10 +11,11 @@ from torch import nn
 
 import ffspec
 from ffspec.builder.calibration import Temperature
+from ffspec.builder.embeddings import PBLD, PLR, PiecewiseLinear
 from ffspec.builder.loss import build_loss
 from ffspec.builder.modules import Heaviside, PerceptronLoss, Residual
 from ffspec.builder.optimizer import build_optimizers
-from ffspec.builder.scaling import NTKLinear, Scale, TargetScale
+from ffspec.builder.scaling import NTKLinear, Parametric, Scale, TargetScale
 from ffspec.builder.stacked import Ensemble, MemberScale, SharedEnsemble, StackedLinear
 from ffspec.schema import FAMILIES
 from ffspec.spec.base import Component, Family
@@ -68,10 +69,21 @@ LAYERS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (
     ("rms_norm: {eps: 0.001, elementwise_affine: false}", (nn.RMSNorm(4, 0.001, elementwise_affine=False),)),
     ("linear: {out_features: 6, parametrization: ntk}", (NTKLinear(4, 6),)),
     ("scale", (Scale(4),)),
+    ("parametric: selu", (Parametric(4, "selu"),)),
     ("flatten", (nn.Flatten(),)),
     ("repeat: {times: 2, layers: [{linear: 4}, tanh]}", (nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh())),
     ("residual: [{linear: 4}, tanh]", (Residual(nn.Linear(4, 4), nn.Tanh()),)),
 )
+FRONTS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (
+    ("periodic: {d_embedding: 6, n_frequencies: 5, frequency_init_scale: 0.2, lite: true}", (PLR(4, 6, 5, lite=True),)),
+    ("periodic: pbld", (PBLD(4, 4, 16),)),
+    (
+        "piecewise_linear: {d_embedding: 3, n_bins: 5, activation: relu}",
+        (PiecewiseLinear(4, 3, 5, activation=True),),
+    ),
+    ("embedding: 3", (nn.Identity(),)),
+)
+"""Layers that stand in front, where the columns are still apart."""
 ENDS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (("target_scale: false", (TargetScale(1, clamp=False),)),)
 """Layers that stand last, behind the linear, where the target is a number."""
 ENSEMBLES: tuple[tuple[str, nn.Module], ...] = (
@@ -206,6 +218,11 @@ def layer_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
     return row("layer", text, spec_of(layers=f"layers: [{{linear: 4}}, {flow(text)}, linear]\n"), modules)
 
 
+def front_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
+    layers = f"layers: [identity, {flow(text)}, {{linear: 8}}, relu, linear]\n"
+    return row("layer", text, spec_of(layers=layers), modules)
+
+
 def end_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
     layers = f"layers: [linear, {flow(text)}]\n"
     return row("layer", text, spec_of(dataset=NUMBERS, layers=layers, loss="loss: mse\n"), modules)
@@ -231,6 +248,7 @@ def metric_row(metric: Metric) -> Any:
 
 ROWS = (
     *(layer_row(*parts) for parts in LAYERS),
+    *(front_row(*parts) for parts in FRONTS),
     *(end_row(*parts) for parts in ENDS),
     row("layer", "temperature", spec_of(layers="layers: [linear, temperature]\n"), (Temperature(),)),
     *(ensemble_row(*parts) for parts in ENSEMBLES),
@@ -260,9 +278,8 @@ def test_a_component_from_text_to_trained_network_and_back(kind: str, name: str,
         assert all(isfinite(measure) for measures in evaluation.values() for measure in measures.values())
     match kind:
         case "layer":
-            assert [described(module) for module in [*model][1 : 1 + len(expected)]] == [
-                described(module) for module in expected
-            ]
+            made = [*model][1 : 1 + len(expected)]
+            assert [described(module) for module in made] == [described(module) for module in expected]
         case "loss":
             y = torch.from_numpy(result.data.splits["train"].y)
             counts: Any = [] if result.data.classes is None else y.bincount()

@@ -22,9 +22,10 @@ from ffspec.runner.setup import Setup, set_up, trainer_of
 from ffspec.seeds import derive
 from ffspec.spec.ensembles import STACKED, stacked
 from ffspec.spec.kinds import Layer
-from ffspec.spec.layers import LAYERS, Linear
+from ffspec.spec.layers import LAYERS
 from ffspec.spec.step import Call
 from tests.interrupting import Crash, crash_at
+from tests.test_rules import made
 
 MEMBERS = 3
 DATA = "dataset: {friedman1: {n_samples: {train: 110, validation: 40}, noise: 1.0}, prepare: standardize}\n"
@@ -156,13 +157,11 @@ def test_a_stacked_module_is_its_plain_one_for_each_member(target: str) -> None:
 
 
 def test_every_layer_has_a_stacked_form_or_is_known_to_have_none() -> None:
-    without = {"ffspec.TargetScale", "ffspec.Temperature"}
+    without = {"ffspec.TargetScale", "ffspec.Temperature", "ffspec.PiecewiseLinear"}
     targets = set(BLOCKS) - {"ffspec.Residual"}
     for layer in LAYERS:
         if issubclass(layer, Layer):
-            needed = {name: 1.0 for name, field in layer.model_fields.items() if field.is_required()}
-            given: dict[str, Any] = {"out_features": 4} if layer is Linear else {}
-            targets.add(layer(**needed, **given).as_step((4,)).call.target)
+            targets.add(made(layer).as_step((4,)).call.target)
     assert {target for target in targets if stacked(Call(target), 2) is None} == without
     assert set(STACKED) - targets == {"ffspec.NTKLinear", "ffspec.MemberScale"}
 

@@ -8,6 +8,7 @@ import re
 from inspect import isabstract
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from ffspec.rules.planning import CODES as PLANNING
 from ffspec.rules.probes import PROBES
 from ffspec.rules.rule import Rule
 from ffspec.spec.kinds import Layer
-from ffspec.spec.layers import LAYERS, Linear
+from ffspec.spec.layers import LAYERS, Linear, Parametric
 from tests.snippets import whole
 
 CODES = (*PLANNING, *(rule.about for rule in STATIC))
@@ -127,22 +128,19 @@ def test_every_layer_has_a_role() -> None:
     """A layer that no rule knows would pass for anything; that must be a decision."""
     roles = (
         network.LEARNING | network.ACTIVATIONS | network.NORMALISERS | network.NORMS | network.DROPOUTS
-        | network.SILENT | network.BLOCKS | network.SCALES | network.UNITS
+        | network.PARAMETRIC | network.SILENT | network.BLOCKS | network.SCALES | network.UNITS | network.EMBEDDINGS
     )  # fmt: skip
-    given: dict[type[Layer], dict[str, int]] = {Linear: {"out_features": 4}}
-    targets = {"ffspec.Residual", "ffspec.NTKLinear", "ffspec.MemberScale"}
+    targets = {"ffspec.Residual", "ffspec.NTKLinear", "ffspec.MemberScale", "ffspec.PBLD", "ffspec.Embedding"}
     for layer in LAYERS:
         if issubclass(layer, Layer):
-            needed = {name: 1.0 for name, field in layer.model_fields.items() if field.is_required()}
-            targets.add(layer(**needed, **given.get(layer, {})).as_step((4,)).call.target)
+            targets.add(made(layer).as_step((4,)).call.target)
     assert targets == roles
 
 
 @pytest.mark.parametrize("target", sorted(network.ACTIVATIONS | network.NORMALISERS))
 def test_the_ranges_of_activations_are_what_torch_returns(target: str) -> None:
     layer = next(kind for kind in LAYERS if issubclass(kind, Layer) and _target(kind) == target)
-    needed = {name: 1.0 for name, field in layer.model_fields.items() if field.is_required()}
-    step = layer(**needed).as_step((2,))
+    step = made(layer).as_step((2,))
     x = torch.cat([torch.linspace(-1e4, 1e4, 2001), torch.linspace(-9, 9, 9001)]).reshape(-1, 1)
     y = construct(step.call).eval()(torch.cat([torch.cat([x, -x], dim=1), torch.cat([x, x], dim=1)]))
     low, high = network.range_of(step)
@@ -151,5 +149,11 @@ def test_the_ranges_of_activations_are_what_torch_returns(target: str) -> None:
 
 
 def _target(kind: type[Layer]) -> str:
-    needed = {name: 1.0 for name, field in kind.model_fields.items() if field.is_required()}
-    return kind(**needed).as_step((2,)).call.target
+    return made(kind).as_step((2,)).call.target
+
+
+def made(kind: type[Layer]) -> Layer:
+    """Make a layer, with any value for what it cannot do without."""
+    needed: dict[str, Any] = {name: 1.0 for name, field in kind.model_fields.items() if field.is_required()}
+    special: dict[type[Layer], dict[str, Any]] = {Linear: {"out_features": 4}, Parametric: {"activation": "selu"}}
+    return kind(**{**needed, **special.get(kind, {})})

@@ -1,12 +1,15 @@
-"""What a network takes from the training rows before training: the units of the target.
+"""What a network takes from the training rows before training: the units of the target, the bins of columns.
 
-Shapes: N training rows, C target columns.
+Shapes: N training rows, F features, C target columns.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
+from ffspec.builder.embeddings import PiecewiseLinear
 from ffspec.builder.scaling import TargetScale
 
 if TYPE_CHECKING:
@@ -29,3 +32,20 @@ def fit_targets(network: nn.Sequential, y: Tensor) -> None:
     scale = target_scale_of(network)
     if scale is not None:
         scale.fit(y)
+
+
+def fit_rows(network: nn.Sequential, x: Tensor) -> None:
+    """Fit what the training rows decide, each layer on what those in front of it make of them in eval mode.
+
+    Args:
+        network: The network, in train mode, and so it is left.
+        x: The training rows, (N, F), on the same device.
+    """
+    wanted = [index for index, module in enumerate(network) if isinstance(module, PiecewiseLinear)]
+    network.eval()
+    with torch.no_grad():
+        for index in wanted:
+            module = network[index]
+            if isinstance(module, PiecewiseLinear):
+                module.fit(network[:index](x) if index else x)
+    network.train()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
-from ffspec.builder import calibration, initialise, modules, scaling, stacked
+from ffspec.builder import calibration, embeddings, initialise, modules, scaling, stacked
 from ffspec.builder.streams import untouched
 from ffspec.seeds import derive
 from ffspec.spec.ensembles import stacked as stacked_call
@@ -38,6 +38,11 @@ OWN: dict[str, type[nn.Module]] = {
     "StackedLayerNorm": stacked.StackedLayerNorm,
     "StackedRMSNorm": stacked.StackedRMSNorm,
     "MemberScale": stacked.MemberScale,
+    "Parametric": scaling.Parametric,
+    "PLR": embeddings.PLR,
+    "PBLD": embeddings.PBLD,
+    "PiecewiseLinear": embeddings.PiecewiseLinear,
+    "Embedding": embeddings.Embedding,
 }
 """What a call of the namespace ffspec names."""
 

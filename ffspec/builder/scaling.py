@@ -45,6 +45,33 @@ class NTKLinear(nn.Linear):
         return nn.functional.linear(x * (1 / sqrt(self.in_features)), self.weight, self.bias)
 
 
+class Parametric(nn.Module):
+    """x + a (act(x) - x): an activation of which each feature learns its share a (arXiv 2407.04491).
+
+    Args:
+        num_features: Features, each with a share of its own.
+        activation: The name of the activation in torch.nn.functional.
+        members: Members of the ensemble it is part of, each with shares of its own.
+
+    Shape: (B, F) to the same.
+    """
+
+    def __init__(self, num_features: int, activation: str, *, members: int | None = None) -> None:
+        super().__init__()
+        self.num_features, self.activation, self.members = num_features, activation, members
+        front = () if members is None else (members, 1)
+        self.weight = nn.Parameter(torch.ones(*front, num_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x moved towards its activation."""
+        acted: Tensor = getattr(nn.functional, self.activation)(x)
+        return x + self.weight * (acted - x)
+
+    def extra_repr(self) -> str:
+        """Return the arguments, as printing the network shows them."""
+        return f"{self.num_features}, {self.activation!r}"
+
+
 class TargetScale(nn.Module):
     """In eval mode, standardised predictions in the units of the target: center + scale * x.
 

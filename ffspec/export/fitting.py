@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
 def add_fitting(script: Script, subject: Subject) -> None:
     """Add the lines that fit layers to the training rows, where there are such layers."""
-    lines = ["model[-1].fit(y_train)"] if scaled(subject) else []
+    lines = _of_rows(subject)
+    if scaled(subject):
+        lines.append("model[-1].fit(y_train)")
     if lines:
         script.add("# What layers know of the training rows.", *lines)
+
+
+def _of_rows(subject: Subject) -> list[str]:
+    """Return the lines that fit layers to what those in front of them make of the rows."""
+    steps = enumerate(subject.plan.steps)
+    places = [index for index, step in steps if step.call.target == "ffspec.PiecewiseLinear"]
+    fits = [f"model[{place}].fit({f'model[:{place}](x_train)' if place else 'x_train'})" for place in places]
+    if not any(places):
+        return fits
+    return ["model.eval()", "with torch.no_grad():", *(f"    {line}" for line in fits), "model.train()"]

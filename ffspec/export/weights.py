@@ -152,8 +152,11 @@ def _sorted(steps: Sequence[Step]) -> tuple[set[bool], dict[Key, list[str]]]:
     """Return whether parameters start as PyTorch starts them (of members: True), and the others by initialiser."""
     usual: set[bool] = set()
     written: dict[Key, list[str]] = {}
-    for name, step in _linears(steps, ""):
-        for part in ("weight", "bias") if step.call.arguments["bias"] else ("weight",):
+    for name, step in _drawn(steps, ""):
+        parts = [*step.initialisers]
+        if step.call.target in LINEARS:
+            parts = ["weight", "bias"] if step.call.arguments["bias"] else ["weight"]
+        for part in parts:
             init = step.initialisers.get(part)
             if init is None:
                 usual.add(step.members is not None)
@@ -162,11 +165,12 @@ def _sorted(steps: Sequence[Step]) -> tuple[set[bool], dict[Key, list[str]]]:
     return usual, written
 
 
-def _linears(steps: Sequence[Step], prefix: str) -> Iterator[tuple[str, Step]]:
+def _drawn(steps: Sequence[Step], prefix: str) -> Iterator[tuple[str, Step]]:
+    """Yield the steps with weights that are drawn, and their names."""
     for position, step in enumerate(steps):
-        if step.call.target in LINEARS:
+        if step.call.target in LINEARS or step.initialisers:
             yield f"{prefix}{position}", step
-        yield from _linears(step.steps, f"{prefix}{position}.")
+        yield from _drawn(step.steps, f"{prefix}{position}.")
 
 
 def _add_helpers(script: Script, helpers: set[str], *, streamed: bool) -> None:

@@ -70,7 +70,8 @@ class Features(DataRule):
         if same:
             yield self._constant(draft, same)
         steps = effective(draft.steps)
-        if steps and steps[0].call.target in NORMS:
+        # Bins are quantiles: the scale of a column is no matter to them.
+        if steps and steps[0].call.target in NORMS | {"ffspec.PiecewiseLinear"}:
             return
         means, deviations = statistics.moments(x)
         loud = []

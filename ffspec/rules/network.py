@@ -22,6 +22,8 @@ SILENT = frozenset({"nn.Identity", "nn.Flatten", "ffspec.Temperature"})
 """What changes no number while training, and no prediction afterwards."""
 SCALES = frozenset({"ffspec.Scale", "ffspec.MemberScale"})
 """What multiplies each feature with a number of its own, learnt but of no power alone."""
+EMBEDDINGS = frozenset({"ffspec.PLR", "ffspec.PBLD", "ffspec.PiecewiseLinear", "ffspec.Embedding"})
+"""What makes several numbers of a column, by weights of its own."""
 UNITS = frozenset({"ffspec.TargetScale"})
 """What only changes the units of the output: the loss compares what stands in front of it."""
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
@@ -35,6 +37,8 @@ ACTIVATIONS = frozenset(
         "Tanhshrink", "Threshold", "GLU",
     )} | {"ffspec.Heaviside"}
 )  # fmt: skip
+PARAMETRIC = frozenset({"ffspec.Parametric"})
+"""Activations that a feature may learn to do without, so that their results have no bounds."""
 LINEAR = LEARNING | SILENT | DROPOUTS | SCALES | UNITS | {"nn.BatchNorm1d"}
 """What, in eval mode, is a linear map and a shift."""
 
@@ -97,8 +101,8 @@ def known(steps: Sequence[Step]) -> bool:
 
 
 def learns(step: Step) -> bool:
-    """Return whether a step is a linear, or a block with one inside."""
-    return step.call.target in LEARNING or any(map(learns, step.steps))
+    """Return whether a step is a linear or an embedding, or a block with one inside."""
+    return step.call.target in LEARNING | EMBEDDINGS or any(map(learns, step.steps))
 
 
 def is_linear(step: Step) -> bool:

@@ -63,9 +63,10 @@ CODES: tuple[Code, ...] = (
     Code(
         code="FF127",
         title="a layer out of place",
-        reason="target_scale turns standardised predictions back into the units of the target. So it stands behind "
-        "everything else, and only where the loss compares numbers: mse, l1, smooth_l1 or "
-        "huber. Classes have no units.",
+        reason="periodic, piecewise_linear and embedding treat each column of the data as what it is. So they stand in "
+        "front, where the columns are still apart, and embedding where codes are still codes. target_scale turns "
+        "standardised predictions back into the units of the target. So it stands behind everything else, and only "
+        "where the loss compares numbers: mse, l1, smooth_l1 or huber. Classes have no units.",
         wrong="dataset: diabetes\nlayers: [target_scale, linear]\nloss: mse\n",
         right="dataset: diabetes\nlayers: [linear, target_scale]\nloss: mse\n",
     ),

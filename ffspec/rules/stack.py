@@ -19,6 +19,7 @@ from ffspec.rules.network import (
     DROPOUTS,
     NORMALISERS,
     NORMS,
+    PARAMETRIC,
     SIGMOIDS,
     SILENT,
     chains,
@@ -153,7 +154,7 @@ class TwoActivations(StaticRule):
             for step in chain:
                 if step.call.target in SILENT | DROPOUTS:
                     continue
-                acts = step.call.target in ACTIVATIONS | NORMALISERS
+                acts = step.call.target in ACTIVATIONS | PARAMETRIC | NORMALISERS
                 if acts and before is not None and told.isdisjoint({before.path, step.path}):
                     yield self._found(draft, before, step)
                 before = step if acts else None

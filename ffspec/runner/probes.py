@@ -5,7 +5,7 @@ Shapes: B batch, F features, C classes or target columns.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -129,8 +129,9 @@ def _mixed(network: nn.Module, x_BF: Tensor, judge: Judge) -> bool:
         output: Tensor = network(x_BF)
     if not output.requires_grad:
         return False
-    (gradient,) = torch.autograd.grad(output[0].sum(), x_BF)
-    return bool(gradient[1:].any())
+    found = torch.autograd.grad(output[0].sum(), x_BF, allow_unused=True)  # columns of codes have no gradient
+    (gradient,) = cast("tuple[Tensor | None]", found)
+    return gradient is not None and bool(gradient[1:].any())
 
 
 def _capable(plan: Plan, judge: Judge) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ffspec.builder.fading import Fading
-from ffspec.builder.fitting import fit_targets, target_scale_of
+from ffspec.builder.fitting import fit_rows, fit_targets, target_scale_of
 from ffspec.builder.loss import build_loss, encode
 from ffspec.builder.network import build_network, parameter_type
 from ffspec.builder.optimizer import build_optimizers
@@ -63,11 +63,12 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     fit_targets(network, torch.from_numpy(loaded.splits["train"].y).clone())
     judge = judge_of(spec, plan, loaded, device, target_scale_of(network))
     splits = {name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()}
+    fit_rows(network.to(device), splits["train"].x)
     return Setup(
         spec=spec,
         plan=plan,
         loaded=loaded,
-        network=network.to(device),
+        network=network,
         judge=judge,
         splits=splits,
     )

@@ -27,6 +27,9 @@ STACKED: dict[str, str] = {
 }
 """What a call becomes with an axis of members in front of rows and weights: the same arguments behind `members`."""
 
+MEMBERED = frozenset({"ffspec.Parametric", "ffspec.PLR", "ffspec.PBLD", "ffspec.Embedding"})
+"""The calls that take the number of members themselves."""
+
 ALIKE = frozenset(
     {f"nn.{name}" for name in (
         "ReLU", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "Tanh", "Softplus", "Softsign",
@@ -109,10 +112,20 @@ def unstackable(steps: Sequence[Step]) -> Iterator[Step]:
         yield from unstackable(step.steps)
 
 
+def fitted(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps that are fitted on rows, which a member does not see as they are."""
+    for step in steps:
+        if step.call.target == "ffspec.PiecewiseLinear":
+            yield step
+        yield from fitted(step.steps)
+
+
 def stacked(call: Call, members: int) -> Call | None:
     """Return what computes a call for all members at once; None where nothing does."""
     if call.target in STACKED:
         return Call(STACKED[call.target], {"members": members, **call.arguments})
+    if call.target in MEMBERED:
+        return Call(call.target, {**call.arguments, "members": members})
     if call.target == "nn.Flatten":
         return Call("nn.Flatten", {"start_dim": 2})
     return call if call.target in ALIKE else None

@@ -8,6 +8,9 @@ from typing import Literal, TypeAlias
 TargetKind: TypeAlias = Literal["classes", "values"]
 """Labels out of a finite set, or numbers."""
 
+Levels: TypeAlias = tuple[int, ...]
+"""What each feature is: 0 a number, 1 a part of a category that is 0 or 1, n a code among n levels."""
+
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 """The parts rows are divided into, in their order."""
 
@@ -26,5 +29,5 @@ class Facts:
     """The number of classes, or of target columns."""
     rows: dict[str, int | None] = field(default_factory=dict)
     """Rows of every split, in the order train, validation, test; a split that does not exist is absent."""
-    levels: tuple[int, ...] | None = None
-    """What each feature is: 0 a number, 1 a part of a category that is 0 or 1, n a code among n levels."""
+    levels: Levels | None = None
+    """What each feature is."""

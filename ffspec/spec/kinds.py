@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from ffspec.spec.base import Component, Family
+from ffspec.spec.facts import Levels
 from ffspec.spec.step import Call, Shape, Step, given
 
 TargetForm: TypeAlias = Literal["index", "probability", "sign", "value"]
@@ -33,6 +34,25 @@ class Layer(Component):
         Raises:
             Misfit: it cannot take that shape.
         """
+
+
+class ColumnLayer(Layer):
+    """A layer that treats each column as what it is, and so can only stand where the columns are still apart."""
+
+    exact: ClassVar[bool] = False
+    """Whether the numbers must not have been changed either: they are codes."""
+
+    @abstractmethod
+    def of_columns(self, shape: Shape, levels: Levels | None) -> Step:
+        """Return the step this layer becomes; `levels` says what each column is, if that is known."""
+
+    @abstractmethod
+    def levels_behind(self, levels: Levels) -> Levels:
+        """Return what each feature of the output is; what is a part of an embedding counts as 1."""
+
+    def as_step(self, shape: Shape) -> Step:
+        """Return the step where all columns are numbers."""
+        return self.of_columns(shape, None if shape[-1] is None else (0,) * shape[-1])
 
 
 class Block(Component):

@@ -1,6 +1,6 @@
 """The layers with parameters or state, and the two blocks."""
 
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, Self, TypeAlias, final
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,14 @@ from ffspec.spec.calibration import Temperature
 from ffspec.spec.ensembles import Ensemble
 from ffspec.spec.inits import Normal
 from ffspec.spec.kinds import AnyLayer, BiasInitialiser, Block, Initialiser, Layer
+from ffspec.spec.numeric import COLUMN_LAYERS
 from ffspec.spec.step import Call, Misfit, Shape, Step, fields_of, size, times
+
+Elementwise: TypeAlias = Literal[
+    "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "tanh", "softplus", "softsign",
+    "hardtanh", "hardsigmoid", "hardswish", "relu6", "logsigmoid", "softshrink", "hardshrink", "tanhshrink",
+]  # fmt: skip
+"""Activations of each element alone that need no argument, by the names of torch.nn.functional."""
 
 WIDTH_LIMIT = 1_000_000
 
@@ -203,7 +210,7 @@ class Residual(Block):
 
 @final
 class Scale(Layer):
-    """y = x * w with a learnt factor for each feature, which starts at 1 (Holzmueller et al. 2024, arXiv 2407.04491).
+    """y = x * w with a learnt factor for each feature, which starts at 1 (Holzmüller et al. 2024, arXiv 2407.04491).
 
     In front of the network it learns which features matter: a feature's weights shrink or grow together.
     """
@@ -244,7 +251,30 @@ class TargetScale(Layer):
         )
 
 
+@final
+class Parametric(Layer):
+    """x + a (act(x) - x): an activation of which each feature learns its share a, which starts at 1 (arXiv 2407.04491).
+
+    With a = 0 nothing is done to a feature, with a = 1 it is the activation itself.
+    """
+
+    name: ClassVar[str] = "parametric"
+    sole: ClassVar[str | None] = "activation"
+    activation: Elementwise = Field(description="The activation act, of each element alone and without arguments.")
+
+    def as_step(self, shape: Shape) -> Step:
+        """Keep the shape; the activation, a difference, a product and a sum an element."""
+        width = shape[-1]
+        return Step(
+            call=Call("ffspec.Parametric", {"num_features": width, "activation": self.activation}),
+            input=shape,
+            output=shape,
+            parameters=width,
+            flops=times(size(shape), 4),
+        )
+
+
 LAYERS: tuple[type[Layer | Block], ...] = (
-    Linear, *ACTIVATIONS, Dropout, AlphaDropout, BatchNorm, LayerNorm, RMSNorm, Scale, TargetScale, Temperature,
-    Flatten, Repeat, Residual, Ensemble,
+    Linear, *ACTIVATIONS, Parametric, Dropout, AlphaDropout, BatchNorm, LayerNorm, RMSNorm, Scale, TargetScale,
+    Temperature, *COLUMN_LAYERS, Flatten, Repeat, Residual, Ensemble,
 )  # fmt: skip

@@ -2,18 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ffspec.diagnostics import Diagnostic, Edit
+from ffspec.spec.kinds import ColumnLayer
+from ffspec.spec.step import Misfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ffspec.diagnostics import Path
-    from ffspec.spec.facts import TargetKind
+    from ffspec.spec.facts import Facts, Levels, TargetKind
     from ffspec.spec.kinds import Block, Layer, Loss
+    from ffspec.spec.step import Shape, Step
 
 OUT_OF_PLACE = "FF127"
+APART = frozenset({"scale", "dropout", "alpha_dropout", "batch_norm", "identity", "flatten"})
+"""The layers that leave each feature in a column of its own."""
+SILENT = frozenset({"identity", "flatten"})
+"""Those that change no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What is known of the columns on their way through the layers."""
+
+    levels: Levels | None
+    """What each of them is; None where only the data can tell."""
+    mixed_by: str | None = None
+    """The first layer behind which they are not apart any more."""
+    changed_by: str | None = None
+    """The first layer behind which their numbers are others."""
+
+    @classmethod
+    def of(cls, facts: Facts) -> Columns:
+        """Return the columns of a data set."""
+        known = facts.features is not None and facts.levels is None
+        return cls((0,) * (facts.features or 0) if known else facts.levels)
+
+    def step_of(self, layer: ColumnLayer, shape: Shape) -> Step:
+        """Return the step a layer on columns becomes here.
+
+        Raises:
+            Misfit: The columns are not what it needs any more.
+        """
+        name = layer.name
+        if self.mixed_by is not None:
+            message = f"{name} must stand where each feature is a column of its own, but {self.mixed_by} mixes them"
+            raise Misfit(OUT_OF_PLACE, message, hint="put it in front")
+        if layer.exact and self.changed_by is not None:
+            message = f"{name} must receive the codes themselves, but {self.changed_by} changes them"
+            raise Misfit(OUT_OF_PLACE, message, hint="put it in front")
+        return layer.of_columns(shape, self.levels)
+
+    def behind(self, layer: Layer | Block | None) -> Columns:
+        """Return what is known behind a layer."""
+        if layer is None:
+            return replace(self, levels=None)
+        if isinstance(layer, ColumnLayer):
+            return replace(self, levels=None if self.levels is None else layer.levels_behind(self.levels))
+        if layer.name not in APART:
+            return replace(self, mixed_by=self.mixed_by or layer.name)
+        return self if layer.name in SILENT else replace(self, changed_by=self.changed_by or layer.name)
 
 
 def misplaced(

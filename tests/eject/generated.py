@@ -16,7 +16,7 @@ from ffspec.spec.inits import VECTOR_INITS
 from ffspec.spec.metrics import METRICS
 from tests.eject.agreement import Case, make
 from tests.snippets import OPTIONAL
-from tests.test_components import INITS, LAYERS, OPTIMIZERS, SCHEDULERS, UNGROUPED, flow, name_of
+from tests.test_components import FRONTS, INITS, LAYERS, OPTIMIZERS, SCHEDULERS, UNGROUPED, flow, name_of
 
 SCALES = ("none", "standardize", "minmax", "robust", "quantile")
 MISSING = ("median", "mean", "most_frequent")
@@ -188,7 +188,8 @@ def _generate(index: int, random: Random) -> Generated:
     validated = "validation:" in dataset or "split_column" in dataset
     if validated and name_of(loss) in {"cross_entropy", "bce_with_logits", "multi_label_soft_margin"}:
         tail = "temperature"
-    network, starts = _network(index, layers, tail)
+    front = FRONTS[index // 3 % len(FRONTS)][0] if index % 3 == 0 else ""
+    network, starts = _network(index, layers, tail, front)
     if index % 4 == 3 and optimizer.partition(":")[0] != "muon":
         network, starts = _ensemble(index, network), {*starts, "layer ensemble"}
     training, watched = _training(optimizer, random, validated=validated)
@@ -197,7 +198,7 @@ def _generate(index: int, random: Random) -> Generated:
     lines += [f"optimizer: {flow(optimizer)}", *([f"scheduler: {flow(scheduler)}"] if scheduler else []), training]
     lines.append(f"metrics: [{', '.join(measured)}]")
     named = {f"layer {name_of(text)}" for text in layers} | {f"metric {name}" for name in measured}
-    named |= {f"layer {name_of(tail)}"} if tail else set()
+    named |= {f"layer {name_of(text)}" for text in (front, tail) if text}
     named |= {f"loss {name_of(loss)}", f"optimizer {name_of(optimizer)}", *starts, *parts, *watched}
     named |= {f"scheduler {name}" for name in re.findall(r"\b[a-z_]{4,}4?\b", scheduler)}
     return Generated("\n".join(lines) + "\n", frozenset(named))
@@ -235,7 +236,7 @@ def _dataset(kind: str, random: Random) -> tuple[str, set[str]]:
     return f"dataset: {{{', '.join([source, *options])}}}", told
 
 
-def _network(index: int, layers: list[str], tail: str) -> tuple[str, set[str]]:
+def _network(index: int, layers: list[str], tail: str, front: str) -> tuple[str, set[str]]:
     """Put a linear layer before every other, one of them with initialisers, which are named too."""
     first = INITS[index % len(INITS)]
     second = VECTORS[index % len(VECTORS)]
@@ -247,7 +248,10 @@ def _network(index: int, layers: list[str], tail: str) -> tuple[str, set[str]]:
             start = f", init: {flow(first)}, bias_init: {flow(second)}"
             told = {f"initialiser {name_of(first)}", f"bias initialiser {name_of(second)}"}
         parts += [f"{{linear: {{out_features: 4{start}}}}}", flow(layer)]
-    return f"[{', '.join([*parts, 'linear', *([flow(tail)] if tail else [])])}]", told
+    return (
+        f"[{', '.join([*([flow(front)] if front else []), *parts, 'linear', *([flow(tail)] if tail else [])])}]",
+        told,
+    )
 
 
 def _ensemble(index: int, network: str) -> str:

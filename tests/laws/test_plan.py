@@ -40,11 +40,29 @@ def keepers() -> st.SearchStrategy[Any]:
     return st.one_of(
         st.sampled_from(PLAIN),
         st.sampled_from(["batch_norm", "layer_norm", "rms_norm", "dropout", "alpha_dropout", "flatten", "scale"]),
+        st.just({"parametric": "selu"}),
         st.booleans().map(lambda learnt: {"batch_norm": {"affine": learnt}}),
         st.just("prelu"),
         st.booleans().map(lambda learnt: {"layer_norm": {"bias": learnt}}),
         st.booleans().map(lambda learnt: {"rms_norm": {"elementwise_affine": learnt}}),
     )
+
+
+def fronts() -> st.SearchStrategy[Any]:
+    """Generate layers on columns, which stand in front."""
+    plr = {"d_embedding": st.integers(2, 5), "n_frequencies": st.integers(1, 5), "lite": st.booleans()}
+    bins = {
+        "d_embedding": st.integers(1, 5),
+        "n_bins": st.integers(2, 5),
+        "activation": st.sampled_from([None, "relu"]),
+    }
+    layer = st.one_of(
+        st.fixed_dictionaries({}, optional=plr).map(lambda given: {"periodic": given}),
+        st.integers(2, 5).map(lambda width: {"periodic": {"variant": "pbld", "d_embedding": width}}),
+        st.fixed_dictionaries({}, optional=bins).map(lambda given: {"piecewise_linear": given}),
+        st.sampled_from(["embedding", "identity"]),
+    )
+    return st.lists(layer, max_size=2)
 
 
 def stacks() -> st.SearchStrategy[Any]:
@@ -73,7 +91,7 @@ def specs(draw: st.DrawFn) -> Spec:
     value: dict[str, Any] = {
         "seed": draw(st.integers(0, 1000)),
         "dataset": {"blobs": blobs},
-        "layers": (*draw(stacks()), "linear"),
+        "layers": (*draw(fronts()), *draw(stacks()), "linear"),
         "loss": draw(st.sampled_from(["cross_entropy", "multi_margin", "mse"])),
         "optimizer": optimizer,
     }
