@@ -98,14 +98,16 @@ def profile(series: pl.Series, *, text: bool) -> ColumnProfile:
         series: The cells; of a text file each is a text, or null where it is empty.
         text: Whether the file is a text file, whose cells are read as numbers where all of them are.
     """
-    dtype, name = series.dtype, series.name
+    # Under its own name, a column called * or ^a$ would be a pattern to polars.
+    name, series = series.name, series.alias("cells")
+    dtype = series.dtype
     if series.null_count() == len(series):
         return ColumnProfile(name=name, kind="empty", values=series)
     if dtype in (pl.Categorical, pl.Enum):
         series = series.cast(pl.String)
     if series.dtype == pl.String:
         found = _of_texts(series, name, text=text)
-        return found if found is not None else _texts(series, name)
+        return found if found is not None else _texts(series, name, text=text)
     if dtype.is_numeric():
         return _numbers(series, name)
     if dtype == pl.Boolean:
@@ -139,34 +141,47 @@ def _numbers(series: pl.Series, name: str) -> ColumnProfile:
     return _made(name, "numbers", series.cast(pl.Float64) if series.dtype.is_decimal() else series)
 
 
-def _texts(series: pl.Series, name: str) -> ColumnProfile:
-    missing = series.str.to_lowercase().is_in(list(SURE)).fill_null(value=True)
+def _texts(series: pl.Series, name: str, *, text: bool) -> ColumnProfile:
+    missing = (series.str.to_lowercase().is_in(list(SURE)) | _infinite(series)).fill_null(value=True)
+    if not text:  # where no text can be declared missing, it is a level
+        return _made(name, "texts", series)
     return _made(name, "empty" if missing.all() else "texts", series.set(missing, None), marks=series.filter(missing))
+
+
+def _infinite(texts: pl.Series) -> pl.Series:
+    return texts.cast(pl.Float64, strict=False).is_infinite().fill_null(value=False)
 
 
 def _of_texts(series: pl.Series, name: str, *, text: bool) -> ColumnProfile | None:
     """Read texts as numbers, truth values or dates, if nearly all of them are; None where they are texts indeed."""
-    marked = series.str.to_lowercase().is_in(list(MARKS)).fill_null(value=False)
+    if not text:
+        return _of_kept_texts(series, name)
+    infinite = _infinite(series)
+    marked = (series.str.to_lowercase().is_in(list(MARKS)) | infinite).fill_null(value=False)
     rest = series.set(marked, None)
     if rest.null_count() == len(rest):  # nothing but marks: they may be levels
         return None
     lower = rest.str.to_lowercase()
-    if text and lower.drop_nulls().is_in(["true", "false"]).all():
+    if lower.drop_nulls().is_in(["true", "false"]).all():
         return _made(name, "booleans", lower == "true", marks=series.filter(marked))
     numbers = rest.cast(pl.Float64, strict=False).fill_nan(None)
-    infinite = numbers.is_infinite().fill_null(value=False)
-    bad = rest.is_not_null() & (numbers.is_null() | infinite)
-    if not text:  # a text of Parquet stays one, whatever it says
-        readable = not bad.any() and numbers.drop_nulls().n_unique() > FEW_LEVELS
-        return _made(name, "numerals", rest, strange=_first(series, ~marked)) if readable else _dates(rest, series)
+    bad = rest.is_not_null() & numbers.is_null()
     if int(bad.sum()) * 2 >= len(rest) - rest.null_count():
-        return _dates(rest, series) or _numerals(rest, series, bad)
-    if not _are_marks(rest.filter(bad & ~infinite), numbers):
-        return _numerals(rest, series, bad) or _made(name, "mixed", rest, strange=_first(series, bad))
-    numbers = numbers.set(bad, None)
+        return _dates(rest, series, name) or _numerals(rest, series, bad, name)
+    if not _are_marks(rest.filter(bad), numbers):
+        return _numerals(rest, series, bad, name) or _made(name, "mixed", rest, strange=_first(series, bad))
     whole = numbers.cast(pl.Int64, strict=False)
     values = whole if (whole == numbers).all() and whole.null_count() == numbers.null_count() else numbers
-    return _made(name, "numbers", values, marks=series.filter(marked | bad), strange=_first(series, bad))
+    strange = _first(series, bad | infinite)
+    return _made(name, "numbers", values, marks=series.filter(marked | bad), strange=strange)
+
+
+def _of_kept_texts(series: pl.Series, name: str) -> ColumnProfile | None:
+    """Look at texts of Parquet, which stay texts whatever they say, unless all are dates."""
+    numbers = series.cast(pl.Float64, strict=False)
+    if numbers.null_count() == series.null_count() and numbers.drop_nulls().n_unique() > FEW_LEVELS:
+        return _made(name, "numerals", series, strange=_first(series, series.is_not_null()))
+    return _dates(series, series, name)
 
 
 def _are_marks(texts: pl.Series, numbers: pl.Series) -> bool:
@@ -189,27 +204,27 @@ def _first(series: pl.Series, mask: pl.Series) -> tuple[tuple[str, int], ...]:
     return tuple((str(series[row]), row + 1) for row in rows)
 
 
-def _numerals(rest: pl.Series, series: pl.Series, bad: pl.Series) -> ColumnProfile | None:
+def _numerals(rest: pl.Series, series: pl.Series, bad: pl.Series, name: str) -> ColumnProfile | None:
     """Return numbers that only people can read, if nearly all cells are numbers of some kind."""
     strange = rest.filter(bad)
     like = strange.str.contains(NUMERAL)
     present = len(rest) - rest.null_count()
     if int((~like).sum()) > SLIP_SHARE * present or rest.n_unique() <= FEW_LEVELS:
         return None
-    return _made(series.name, "numerals", rest, strange=_first(series, bad))
+    return _made(name, "numerals", rest, strange=_first(series, bad))
 
 
-def _dates(rest: pl.Series, series: pl.Series) -> ColumnProfile | None:
+def _dates(rest: pl.Series, series: pl.Series, name: str) -> ColumnProfile | None:
     """Return dates, if all cells are: as ISO 8601 says, or in one other format."""
     known, marks = rest.drop_nulls(), series.filter(rest.is_null())
     first = known.head(100)
     if not len(read_dates(first.to_list())[1]):
         moments, failed = read_dates(rest.to_list())
-        return None if len(failed) else _made(series.name, "dates", pl.Series(moments), marks=marks, iso=True)
+        return None if len(failed) else _made(name, "dates", pl.Series(moments), marks=marks, iso=True)
     for form in FORMATS:
         if first.str.to_datetime(form, strict=False).null_count():
             continue
         values = rest.str.to_datetime(form, strict=False)
         if values.null_count() == rest.null_count():
-            return _made(series.name, "dates", values, marks=marks, strange=_first(series, rest.is_not_null()))
+            return _made(name, "dates", values, marks=marks, strange=_first(series, rest.is_not_null()))
     return None

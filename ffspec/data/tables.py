@@ -42,6 +42,10 @@ class Sheet:
         """The source in the spec."""
         return ("dataset", self.table.name)
 
+    def column(self, name: str) -> pl.Series:
+        """Return a column under another name: to polars, its own may be a pattern, as ^a.*$ is."""
+        return self.frame.get_column(name).alias("cells")
+
     def row(self, index: int) -> int | str:
         """Return the number of a row in its file, counted from 1 after the header."""
         number = int(self.numbers[index])
@@ -136,7 +140,9 @@ def _sheet(table: Table, frames: dict[str, pl.DataFrame]) -> Sheet:
         raise problem("FF033", message, ("dataset", table.name)) from None
     keep = ~pl.all_horizontal(pl.all().is_null())
     if table.missing_target == "drop":
-        keep = keep & pl.all_horizontal(*(frame.get_column(name).is_not_null() for name in table.targets))
+        keep = keep & pl.all_horizontal(
+            *(frame.get_column(name).alias("cells").is_not_null() for name in table.targets)
+        )
     mask = frame.select(keep.alias("keep")).get_column("keep").to_numpy()
     origins = tuple((name, part.height) for name, part in frames.items())
     if not mask.any():
@@ -151,7 +157,7 @@ def _ranks(sheet: Sheet, name: str) -> Ints:
         SpecError: FF032, a row has none.
     """
     path = ("dataset", "split", "by")
-    series = sheet.frame.get_column(name)
+    series = sheet.column(name)
     if name in (sheet.table.dates or ()):
         series = pl.Series(_moments(sheet, name))
     elif name in sheet.table.orders:
@@ -172,7 +178,7 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
     table = sheet.table
     if table.split_column is not None:
         path = (*sheet.path, "split_column")
-        words = _texts(sheet.frame.get_column(table.split_column).cast(pl.String), path)
+        words = _texts(sheet.column(table.split_column).cast(pl.String), table.split_column, path)
         strange = [word for word in dict.fromkeys(words) if word not in SPLITS]
         if strange:
             cells = ("an empty cell" if word is None else repr(word) for word in strange)
@@ -207,14 +213,14 @@ def _read(sheet: Sheet, name: str, *, filled: bool) -> Iterator[tuple[str, tuple
 
 def _moments(sheet: Sheet, name: str) -> Moments:
     """Return a column of dates; a time in a zone as UTC."""
-    series = sheet.frame.get_column(name)
+    series = sheet.column(name)
     path = (*sheet.path, "dates", (sheet.table.dates or ()).index(name))
     if series.dtype in (pl.Date, pl.Datetime):
         return series.cast(pl.Datetime("us")).to_numpy().astype(UNIT)
     if series.dtype != pl.String and series.null_count() < len(series):
         message = f"column {name!r} must hold dates, or texts such as 2026-01-31, found {series.dtype}"
         raise problem("FF033", message, path)
-    moments, failed = read_dates(_texts(series.cast(pl.String), path))
+    moments, failed = read_dates(_texts(series.cast(pl.String), name, path))
     if len(failed):
         raise no_dates(name, [f"{series[row]!r} in row {sheet.row(row)}" for row in failed.tolist()], path)
     return moments
@@ -223,11 +229,11 @@ def _moments(sheet: Sheet, name: str) -> Moments:
 def _places(sheet: Sheet, name: str, *, filled: bool) -> Cells:
     """Return the place of each cell of a column in its order; outside of it, a cell is missing or wrong."""
     path, values = (*sheet.path, "ordered", name), sheet.table.orders[name]
-    series = sheet.frame.get_column(name)
+    series = sheet.column(name)
     if series.dtype not in (pl.String, pl.Categorical, pl.Enum) and series.null_count() < len(series):
         message = f"column {name!r} must hold texts to be ordered, found {series.dtype}"
         raise problem("FF033", message, path, "numbers are in order as they are")
-    cells = np.array(_texts(series.cast(pl.String), path), dtype=object)
+    cells = np.array(_texts(series.cast(pl.String), name, path), dtype=object)
     places = codes_of(cells, values)
     strange = np.flatnonzero(places < 0).tolist()
     if strange and not filled:
@@ -240,22 +246,22 @@ def _feature(sheet: Sheet, name: str) -> Cells:
     series = _typed(sheet, name, sheet.path)
     if name in (sheet.table.categorical or ()):
         texts = series.cast(pl.Boolean) if series.dtype == pl.Boolean else _whole(series)
-        return np.array(_texts(texts.cast(pl.String), sheet.path), dtype=object)
+        return np.array(_texts(texts.cast(pl.String), name, sheet.path), dtype=object)
     if series.dtype.is_numeric():
         return finite(series.cast(pl.Float64).to_numpy().astype(np.float64), name, sheet.path)
     if series.dtype == pl.Boolean:
         return np.array([None if value is None else TRUTH[value] for value in series.to_list()], dtype=object)
-    return np.array(_texts(series, sheet.path), dtype=object)
+    return np.array(_texts(series, name, sheet.path), dtype=object)
 
 
-def _texts(series: pl.Series, path: Path) -> list[str | None]:
+def _texts(series: pl.Series, name: str, path: Path) -> list[str | None]:
     """Return a column of texts, each an object of its own: a file may say a long one once for a million rows.
 
     Raises:
         SpecError: FF039, there is no room for them.
     """
     size = int(series.str.len_bytes().sum()) + TEXT * len(series)
-    refuse_large(size, f"column {series.name!r}", path, f"leave it out with 'drop: [{series.name}]'")
+    refuse_large(size, f"column {name!r}", path, f"leave it out with 'drop: [{name}]'")
     return series.to_list()
 
 
@@ -291,7 +297,7 @@ def _target_values(series: pl.Series, name: str, path: Path) -> Any:
         return series.cast(pl.Int64).to_numpy()
     if series.dtype.is_numeric():
         return finite(series.cast(pl.Float64).to_numpy().astype(np.float64), name, path)
-    return series.to_numpy() if series.dtype == pl.Boolean else np.array(_texts(series, path), dtype=object)
+    return series.to_numpy() if series.dtype == pl.Boolean else np.array(_texts(series, name, path), dtype=object)
 
 
 def _typed(sheet: Sheet, name: str, path: Path) -> pl.Series:
@@ -300,7 +306,7 @@ def _typed(sheet: Sheet, name: str, path: Path) -> pl.Series:
     Raises:
         SpecError: FF033, it is neither, or numbers but for a few cells.
     """
-    series = sheet.frame.get_column(name)
+    series = sheet.column(name)
     if isinstance(sheet.table, Csv):
         return _parsed(series, sheet, name, path)
     if series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.String):

@@ -11,6 +11,8 @@ from ffspec import diagnostics as rendering
 from ffspec.diagnostics import SpecError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from ffspec.data.profile import ColumnProfile
@@ -88,13 +90,14 @@ def _look(  # noqa: PLR0913 - as for `propose`
     unlabelled = sheet.frame.height - frame.height
     settled, frame = _without_rare(settled, frame)
     owner = None if by is None else keeper(frame, by, target, text=sheet.text)
-    columns = [frame.get_column(name) for name in frame.columns if name not in (target, by)]
-    verdicts = without_leaks(without_doubles(_verdicts(columns, settled, text=sheet.text)), settled)
+    columns = {name: frame.get_column(name) for name in frame.columns if name not in (target, by)}
+    judged = _verdicts(columns, settled, held.marks, text=sheet.text)
+    verdicts = without_leaks(without_doubles(judged), settled)
     if not any(verdict.used for verdict in verdicts):
         told = "; ".join(f"{verdict.name!r} {verdict.reason}" for verdict in verdicts[:3])
         raise problem("FF037", f"no column is left to predict from: {told or 'there is none beside the target'}", ())
     used = [target, *(verdict.name for verdict in verdicts if verdict.used)]
-    profiles = (held, *(verdict.column for verdict in verdicts if verdict.used))
+    profiles = (held, *(verdict.column for verdict in judged if verdict.used))
     marks = dict.fromkeys((*settled.rare, *(mark for part in profiles for mark in part.marks)))
     findings = text.Findings(
         path=_seen(file, file.parent if folder is None else pathlib.Path(folder)),
@@ -134,19 +137,35 @@ def _without_rare(target: Target, frame: pl.DataFrame) -> tuple[Target, pl.DataF
     return replace(target, column=column), frame.filter(kept)
 
 
-def _verdicts(columns: list[pl.Series], target: Target, *, text: bool) -> list[Verdict]:
-    """Judge every column by itself."""
+def _verdicts(columns: Mapping[str, pl.Series], target: Target, marks: tuple[str, ...], *, text: bool) -> list[Verdict]:
+    """Judge every column by itself; `marks` are the texts that the target has for a missing one.
+
+    What stands for a missing cell in one column does so in the whole file, which may change what others hold.
+    """
+    made = {name: _verdict(series, target, text=text) for name, series in columns.items()}
+    settled: set[str] = set()
+    while text:
+        known = {*marks, *target.rare, *(mark for item in made.values() if item.used for mark in item.column.marks)}
+        if known <= settled:
+            break
+        settled |= known
+        for name, item in made.items():
+            series = columns[name].alias("cells")
+            foreign = series.is_in(list(settled - set(item.column.marks))).fill_null(value=False)
+            if item.used and foreign.any():
+                made[name] = _verdict(series.set(foreign, None).alias(name), target, text=text)
+    return list(made.values())
+
+
+def _verdict(series: pl.Series, target: Target, *, text: bool) -> Verdict:
     from ffspec.data.profile import profile
     from ffspec.proposal.columns import judge
 
-    made = []
-    for series in columns:
-        verdict = judge(profile(series, text=text), text=text)
-        # What stands for a missing cell does so in the whole file.
-        spoiled = [mark for mark in verdict.column.marks if mark in target.counts]
-        told = f"{spoiled[0]!r} stands for a missing cell here, but is a class" if spoiled else ""
-        made.append(verdict.dropped(told) if told and verdict.used else verdict)
-    return made
+    verdict = judge(profile(series, text=text), text=text)
+    spoiled = [mark for mark in verdict.column.marks if mark in target.counts]
+    if spoiled and verdict.used:
+        return verdict.dropped(f"{spoiled[0]!r} stands for a missing cell here, but is a class")
+    return verdict
 
 
 def _repeated(frame: pl.DataFrame, used: list[str]) -> int:

@@ -72,6 +72,10 @@ def settle(column: ColumnProfile, wanted: Task | None, *, text: bool) -> Target:
     if column.kind == "numerals":
         found = some(f"{cell!r} in row {row}" for cell, row in column.strange[:3])
         raise problem("FF033", f"{named} must hold plain numbers, found {found}", (), "write plain numbers in the file")
+    if column.kind == "mixed":
+        found = some(f"{cell!r} in row {row}" for cell, row in column.strange[:3])
+        hint = "write numbers, or leave such cells empty; classes may have numbers as names if all of them do"
+        raise problem("FF033", f"{named} must hold numbers, as most of its cells do, found {found}", (), hint)
     if column.kind in ("dates", "other"):
         what = "dates" if column.kind == "dates" else str(column.values.dtype)
         raise problem("FF034", f"{named} must be classes or numbers, found {what}", ())

@@ -262,7 +262,7 @@ def _judgement(found: Findings) -> list[Line]:
             Line("  improves: test.loss"),
             Line("  test.r2: {min: 0}", "the mean of the training rows, whatever the columns say, has 0"),
         ]
-    common = brief(next(iter(target.counts)), 24)
+    common = _level(next(iter(target.counts)))
     also = "roc_auc" if classes == 2 else "f1"
     if target.unequal:
         bound = _above(1 / classes)
@@ -286,8 +286,8 @@ def _unequal(target: Target) -> str:
     labels = list(target.counts)
     if target.majority >= 0.5:
         part = share(target.counts[labels[0]], target.column.present)
-        return f"{brief(labels[0], 24)} is in {part} of the rows: accuracy says little"
-    return f"{brief(labels[-1], 24)} is rare: accuracy says little of it"
+        return f"{_level(labels[0])} is in {part} of the rows: accuracy says little"
+    return f"{_level(labels[-1])} is rare: accuracy says little of it"
 
 
 def _above(value: float) -> float:
