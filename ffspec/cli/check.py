@@ -94,9 +94,9 @@ def _as_data(results: Sequence[tuple[str, Sequence[Diagnostic]]], form: str) -> 
 
 def _mended(opened: Document, path: str, allow: Sequence[str], *, show: bool) -> Document:
     """Apply safe edits, in the file or only as a diff; return the document that is to be checked."""
-    from ffspec import api, patches
+    from ffspec import mending, patches
 
-    mended, findings = api.mend(opened, allow)
+    mended, findings = mending.mend(opened, allow)
     if not findings:
         return opened
     name = opened.source.name

@@ -21,7 +21,7 @@ HINTED = 100
 MAX_FAULTS = 1000
 """Faults that are looked at; what has more of them is no spec."""
 
-FEW = 13
+FEW = 16
 """Choices that are listed where none is near."""
 
 _KINDS = {
