@@ -92,28 +92,31 @@ def _look(  # noqa: PLR0913 - as for `propose`
     owner = None if by is None else keeper(frame, by, target, text=sheet.text)
     columns = {name: frame.get_column(name) for name in frame.columns if name not in (target, by)}
     judged = _verdicts(columns, settled, held.marks, text=sheet.text)
-    verdicts = without_leaks(without_doubles(judged), settled)
+    verdicts = tuple(without_leaks(without_doubles(judged), settled))
     if not any(verdict.used for verdict in verdicts):
         told = "; ".join(f"{verdict.name!r} {verdict.reason}" for verdict in verdicts[:3])
         raise problem("FF037", f"no column is left to predict from: {told or 'there is none beside the target'}", ())
-    used = [target, *(verdict.name for verdict in verdicts if verdict.used)]
-    profiles = (held, *(verdict.column for verdict in judged if verdict.used))
-    marks = dict.fromkeys((*settled.rare, *(mark for part in profiles for mark in part.marks)))
     findings = text.Findings(
         path=_seen(file, file.parent if folder is None else pathlib.Path(folder)),
         source="csv" if sheet.text else "parquet",
         separator=sheet.separator,
         headless=sheet.headless,
         rows=frame.height,
-        repeated=_repeated(frame, used),
+        repeated=_repeated(frame, [target, *(verdict.name for verdict in verdicts if verdict.used)]),
         unlabelled=unlabelled,
         target=settled,
-        verdicts=tuple(verdicts),
-        marks=tuple(marks) if sheet.text else (),
+        verdicts=verdicts,
+        marks=_marks(settled, held, judged) if sheet.text else (),
         recipe=recipe,
         by=owner,
     )
-    return Proposal(text=text.write(findings), target=settled, verdicts=tuple(verdicts), rows=frame.height)
+    return Proposal(text=text.write(findings), target=settled, verdicts=verdicts, rows=frame.height)
+
+
+def _marks(target: Target, held: ColumnProfile, judged: list[Verdict]) -> tuple[str, ...]:
+    """Return the texts that stand for a missing cell in the columns that are read, and the classes left out."""
+    profiles = (held, *(verdict.column for verdict in judged if verdict.used))
+    return tuple(dict.fromkeys((*target.rare, *(mark for part in profiles for mark in part.marks))))
 
 
 def _labelled(sheet: Sheet, target: str) -> tuple[ColumnProfile, pl.DataFrame]:

@@ -41,7 +41,7 @@ def main() -> int:
         row, ok = _row(name, options.recipe, range(options.seeds))
         table.add_row(*row)
         failed += not ok
-    console = Console()
+    console = Console(width=120)
     console.print(machine(), highlight=False)
     console.print(table)
     return int(failed > 0)
