@@ -21,7 +21,7 @@ from ffspec.spec.grouping import ParameterGroup
 from ffspec.spec.inits import INITS
 from ffspec.spec.layers import LAYERS
 from ffspec.spec.losses import LOSSES
-from ffspec.spec.metrics import METRICS
+from ffspec.spec.metrics import METRICS, Metric
 from ffspec.spec.optimizers import OPTIMIZERS
 from ffspec.spec.root import Spec
 from ffspec.spec.schedulers import SCHEDULERS
@@ -95,11 +95,16 @@ def keys(node: type[Node]) -> str:
 def metrics() -> str:
     """Return the table of metrics."""
     kinds, better = {"classes": "classes", "values": "numbers"}, {True: "larger", False: "smaller"}
-    rows = [
-        (f"`{one.name}`", kinds[one.target], better[one.maximize], f"`sklearn.metrics.{one.function}`")
-        for one in METRICS
-    ]
+    rows = [(f"`{one.name}`", kinds[one.target], better[one.maximize], _computed(one)) for one in METRICS]
     return table(("name", "target", "better", "computed by"), rows)
+
+
+def _computed(metric: Metric) -> str:
+    if metric.function:
+        return f"`sklearn.metrics.{metric.function}`"
+    if metric.quantile is not None:
+        return f"the {100 * metric.quantile:g} % quantile of the absolute errors"
+    return "the expected calibration error: 15 bins of the highest probability (Naeini et al. 2015)"
 
 
 def specs() -> str:

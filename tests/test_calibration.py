@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 from torch import nn
 
 import ffspec
 from ffspec import api, document, rundir
-from ffspec.builder.calibration import Temperature
+from ffspec.builder.calibration import Temperature, best_threshold
 
 SPLIT = "split: {validation: 0.2, test: 0.2}"
 SMOOTHED = f"""
@@ -157,3 +159,106 @@ HEAD = f"dataset: {{iris: {{}}, {SPLIT}}}\noptimizer: adam\n"
 def test_where_it_cannot_stand(text: str, found: str) -> None:
     opened = document.parse(text, "s")
     assert opened.render(api.diagnose(opened)) == found
+
+
+MEASURES = {
+    "accuracy": sklearn.metrics.accuracy_score,
+    "balanced_accuracy": sklearn.metrics.balanced_accuracy_score,
+    "f1": sklearn.metrics.f1_score,
+    "matthews_corrcoef": sklearn.metrics.matthews_corrcoef,
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("digits", [1, 6])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_other_threshold_is_better(measure: str, digits: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    chance = torch.rand(60, generator=generator, dtype=torch.float64).round(decimals=digits)
+    truth = (torch.rand(60, generator=generator) < chance * 0.4).long()
+    threshold = best_threshold(chance, truth, measure)
+    score = MEASURES[measure]
+
+    def value(at: float) -> float:
+        return float(score(truth.numpy(), (chance >= at).long().numpy()))
+
+    best = max(value(at) for at in (*set(chance.tolist()), 1.0))
+    assert value(threshold) == pytest.approx(best, abs=1e-12)
+
+
+def test_a_half_is_kept_where_nothing_is_better() -> None:
+    chance, truth = torch.tensor([0.1, 0.4, 0.6, 0.9], dtype=torch.float64), torch.tensor([0, 0, 1, 1])
+    assert [best_threshold(chance, truth, measure) for measure in MEASURES] == [0.5] * 4
+    assert best_threshold(chance / 4, truth, "accuracy") == 0.125
+    assert best_threshold(chance, torch.ones(4), "f1") == 0.05
+
+
+UNEVEN = f"""
+dataset: {{classification: {{n_samples: 400, n_features: 4, weights: [0.9], flip_y: 0.1}}, {SPLIT}}}
+layers: [{{linear: 8}}, relu, linear, temperature]
+loss: bce_with_logits
+optimizer: {{adam: 0.01}}
+training: {{epochs: 8, batch_size: 32, threshold: f1, early_stopping: {{monitor: validation.loss, patience: 3}}}}
+metrics: [f1, balanced_accuracy, log_loss, roc_auc, ece]
+"""
+
+
+def test_a_threshold_changes_what_labels_are_measured_by_and_nothing_else(tmp_path: Path) -> None:
+    result, without = ffspec.run(UNEVEN, out=tmp_path), ffspec.run(UNEVEN.replace("threshold: f1, ", ""))
+    assert without.threshold is None
+    assert result.threshold is not None
+    assert result.threshold < 0.5
+    assert (result.before, result.history) == (without.before, without.history)
+    assert result.after["validation"]["f1"] > without.after["validation"]["f1"]
+    for split, measures in result.after.items():
+        for name in ("loss", "log_loss", "roc_auc", "ece"):
+            assert measures[name] == without.after[split][name]
+    model, test = result.model, result.data.splits["test"]
+    predicted = model(torch.from_numpy(test.x).float()).detach().double().sigmoid().squeeze(1) >= result.threshold
+    assert result.after["test"]["f1"] == sklearn.metrics.f1_score(test.y, predicted.long().numpy())
+    assert result.confusion.tolist() == sklearn.metrics.confusion_matrix(test.y, predicted.long().numpy()).tolist()
+    assert result.directory is not None
+    checks = json.loads((result.directory / rundir.CHECKS).read_text(encoding="utf-8"))
+    assert checks["threshold"] == result.threshold
+    replayed = ffspec.run(result.directory / rundir.RESOLVED)
+    assert (replayed.threshold, replayed.after) == (result.threshold, result.after)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "dataset: wine\nloss: cross_entropy\n",
+            "a threshold needs two classes, but the target of this data set is 3 classes",
+        ),
+        ("dataset: diabetes\nloss: mse\n", "a threshold needs two classes, but the target of this data set is numbers"),
+        ("dataset: breast_cancer\nloss: soft_margin\n", "a threshold needs probabilities, and soft_margin has none"),
+        (
+            "dataset: breast_cancer\nloss: bce_with_logits\n",
+            "a threshold is chosen on the validation split, and the dataset has none",
+        ),
+    ],
+)
+def test_where_no_threshold_can_be_chosen(text: str, message: str) -> None:
+    (found,) = api.diagnose(document.parse(f"{text}layers: [linear]\noptimizer: adam\ntraining: {{threshold: f1}}\n"))
+    assert (found.code, found.message, found.path) == ("FF132", message, ("training", "threshold"))
+
+
+def test_the_test_rows_decide_nothing_but_what_is_measured_on_them() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(300, 5))
+    y = (x @ generator.normal(size=5) + generator.normal(size=300) > 1).astype(int)
+    parts = {"train": slice(0, 180), "validation": slice(180, 240), "test": slice(240, 300)}
+    text = f"dataset: {{arrays: {{}}, prepare: {{scale: robust}}}}\n{UNEVEN.partition('}}' + chr(10))[2]}"
+    text = text.replace("linear: 8}, relu", "linear: 8}, batch_norm, relu, {dropout: 0.2}")
+    given = {name: (x[rows], y[rows]) for name, rows in parts.items()}
+    strange = generator.normal(3, 10, size=(60, 5)), generator.integers(2, size=60)
+    first, other = ffspec.run(text, data=given), ffspec.run(text, data={**given, "test": strange})
+    assert first.after["test"] != other.after["test"]
+    assert None not in (first.temperature, first.threshold)
+    for one in (first, other):
+        del one.before["test"], one.after["test"]
+    for name in ("before", "after", "history", "temperature", "threshold"):
+        assert getattr(first, name) == getattr(other, name)
+    for before, now in zip(first.model.state_dict().values(), other.model.state_dict().values(), strict=True):
+        assert torch.equal(before, now)

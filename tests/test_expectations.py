@@ -67,5 +67,6 @@ def test_which_measures_grow() -> None:
     assert not larger_is_better("test.loss")
     assert not larger_is_better("")
     assert {metric.name for metric in METRICS if not larger_is_better(f"test.{metric.name}")} == {
-        "log_loss", "brier", "rmse", "mse", "mae", "median_absolute_error", "max_error", "mape",
+        "log_loss", "brier", "ece", "rmse", "mse", "mae", "median_absolute_error", "max_error", "mape",
+        "p90_absolute_error", "p95_absolute_error",
     }  # fmt: skip

@@ -26,6 +26,19 @@ LABELS, SCORES, CHANCES = "labels", "scores", "chances"
 Array = NDArray[Any]
 Expected = Callable[[Array, dict[str, Array]], float]
 
+
+def calibration_error(y: Array, chances: Array) -> float:
+    """Go through the bins one by one, as Guo et al. 2017 (equation 3) have it."""
+    total = 0.0
+    for low in range(15):
+        sure = chances.max(axis=1)
+        inside = (sure > low / 15) & (sure <= (low + 1) / 15)
+        if inside.any():
+            right = (chances.argmax(axis=1) == y)[inside].mean()
+            total += inside.mean() * abs(right - sure[inside].mean())
+    return total
+
+
 TWO: dict[str, Expected] = {
     "accuracy": lambda y, r: sk.accuracy_score(y, r[LABELS]),
     "balanced_accuracy": lambda y, r: sk.balanced_accuracy_score(y, r[LABELS]),
@@ -38,6 +51,7 @@ TWO: dict[str, Expected] = {
     "average_precision": lambda y, r: sk.average_precision_score(y, r[SCORES]),
     "log_loss": lambda y, r: sk.log_loss(y, r[CHANCES]),
     "brier": lambda y, r: sk.brier_score_loss(y, r[CHANCES][:, 1]),
+    "ece": lambda y, r: calibration_error(y, r[CHANCES]),
 }
 MANY: dict[str, Expected] = {
     **{name: TWO[name] for name in ("accuracy", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa")},
@@ -47,6 +61,7 @@ MANY: dict[str, Expected] = {
     "roc_auc": lambda y, r: np.mean([sk.roc_auc_score(y == code, r[SCORES][:, code]) for code in range(3)]),
     "log_loss": lambda y, r: sk.log_loss(y, r[CHANCES] / r[CHANCES].sum(axis=1, keepdims=True)),
     "brier": lambda y, r: sk.brier_score_loss(y, r[CHANCES] / r[CHANCES].sum(axis=1, keepdims=True)),
+    "ece": lambda y, r: calibration_error(y, r[CHANCES] / r[CHANCES].sum(axis=1, keepdims=True)),
 }
 VALUES: dict[str, Callable[[Array, Array], float]] = {
     "r2": sk.r2_score,
@@ -54,6 +69,8 @@ VALUES: dict[str, Callable[[Array, Array], float]] = {
     "mse": sk.mean_squared_error,
     "mae": sk.mean_absolute_error,
     "median_absolute_error": sk.median_absolute_error,
+    "p90_absolute_error": lambda y, p: float(np.mean(np.quantile(abs(y - p), 0.9, axis=0))),
+    "p95_absolute_error": lambda y, p: float(np.mean(np.quantile(abs(y - p), 0.95, axis=0))),
     "max_error": lambda y, p: float(abs(y - p).max()),
     "mape": sk.mean_absolute_percentage_error,
     "explained_variance": sk.explained_variance_score,
@@ -107,7 +124,7 @@ def test_two_classes_in_one_column(form: str) -> None:
     expected = {
         name: function(y.numpy(), readings)
         for name, function in TWO.items()
-        if CHANCES in readings or name not in {"log_loss", "brier"}
+        if CHANCES in readings or name not in {"log_loss", "brier", "ece"}
     }
     assert measured(output, y, loss, 2) == pytest.approx(expected)
 
@@ -137,7 +154,7 @@ def test_three_classes_in_three_columns(form: str) -> None:
     expected = {
         name: function(y.numpy(), readings)
         for name, function in MANY.items()
-        if CHANCES in readings or name not in {"log_loss", "brier"}
+        if CHANCES in readings or name not in {"log_loss", "brier", "ece"}
     }
     assert measured(output, y, loss, 3) == pytest.approx(expected)
 
@@ -151,7 +168,7 @@ def test_two_classes_in_two_columns(form: str) -> None:
     expected = {
         name: function(y.numpy(), readings)
         for name, function in TWO.items()
-        if CHANCES in readings or name not in {"log_loss", "brier"}
+        if CHANCES in readings or name not in {"log_loss", "brier", "ece"}
     }
     assert measured(output, y, loss, 2) == pytest.approx(expected)
 

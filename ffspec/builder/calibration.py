@@ -1,4 +1,4 @@
-"""What is fitted after training, on the validation split: how sure the network may be.
+"""How sure a network is, and how sure it may be, which is fitted on the validation split after training.
 
 Shapes: N rows, C classes. An ejected script holds these definitions as they are written here: they use no more than
 torch and the standard library.
@@ -79,3 +79,60 @@ def _slope(scores: Tensor, wanted: Tensor, factor: float) -> tuple[float, float]
     slope = (mean.squeeze(1) - (wanted * scores).sum(dim=1)).mean()
     curvature = (probability * (scores - mean) ** 2).sum(dim=1).mean()
     return float(slope), float(curvature)
+
+
+def best_threshold(chance: Tensor, truth: Tensor, measure: str) -> float:
+    """Return the threshold with the best value of a measure; of equal ones 0.5, or the nearest to it.
+
+    Thresholds are tried halfway between neighbouring probabilities.
+
+    Args:
+        chance: The probability of the second of two classes, (N,).
+        truth: Class numbers, (N,).
+        measure: accuracy, balanced_accuracy, f1 or matthews_corrcoef.
+    """
+    order = chance.argsort(descending=True, stable=True)
+    edges = torch.cat([chance.new_ones(1), chance[order], chance.new_zeros(1)])
+    thresholds = (edges[:-1] + edges[1:]) / 2
+    right = torch.cat([chance.new_zeros(1), truth[order].to(chance.dtype).cumsum(dim=0)])
+    values = _agreement(measure, right, torch.arange(len(edges) - 1).to(chance.dtype))
+    apart = edges[:-1] > edges[1:]
+    apart[-1] = True  # every row is of the second class
+    best = values[apart].max() - 1e-12
+    if values[(chance >= 0.5).sum()] >= best:
+        return 0.5
+    found = thresholds[apart & (values >= best)]
+    return float(found[(found - 0.5).abs().argmin()])
+
+
+def _agreement(measure: str, right: Tensor, said: Tensor) -> Tensor:
+    """Return a measure of predicting the second class for more and more rows; 0 where it is undefined.
+
+    Args:
+        measure: Which.
+        right: How many of them are of that class.
+        said: How many they are.
+    """
+    rows, positive = said[-1], right[-1]
+    negative, rejected = rows - positive, rows - said - positive + right
+    if measure == "accuracy":
+        return (right + rejected) / rows
+    if measure == "f1":
+        return 2 * right / (said + positive).clamp(min=1)
+    if measure == "balanced_accuracy":
+        return (right / positive.clamp(min=1) + rejected / negative.clamp(min=1)) / 2
+    size = (said * (rows - said) * positive * negative).sqrt()
+    return (right * rejected - (said - right) * (positive - right)) / size.clamp(min=1)
+
+
+def expected_calibration_error(probability: Tensor, truth: Tensor) -> float:
+    """Return how far the highest probability is from how often it is right, over 15 bins (Naeini et al. 2015).
+
+    Args:
+        probability: Of each class, (N, C).
+        truth: Class numbers, (N,).
+    """
+    confidence, label = probability.max(dim=1)
+    bins = (confidence * 15).ceil().long().clamp(1, 15) - 1
+    gaps = torch.bincount(bins, (label == truth).double() - confidence, minlength=15)
+    return float(gaps.abs().sum() / len(truth))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffspec.cli import options
-from ffspec.cli.table import count, figure, table
+from ffspec.cli.details import details
+from ffspec.cli.table import count, figure, interval, table
+from ffspec.rules.outcomes import LINEAR
 from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
@@ -88,20 +90,38 @@ class Reporter:
         self._task = self._bar.add_task("", total=self._epochs, measures="")
 
 
-def summary(result: Result) -> str:
+def summary(result: Result, *, detailed: bool = False) -> str:
     """Return the loss and metrics of every split before and after, and what became of the expectations."""
-    names = list(next(iter(result.after.values())))
-    header = ["split", *(f"{name} {when}" for name in names for when in ("before", "after"))]
-    rows = [
-        [split, *(figure(side[split].get(name)) for name in names for side in (result.before, result.after))]
-        for split in result.after
-    ]
-    lines = [table(header, rows), *_beside(result), *_stopped(result)]
+    lines = [_measures(result), *_beside(result), *_within_noise(result), *_stopped(result), *_fitted(result)]
+    if detailed:
+        lines.append(details(result.judgement))
     met = (f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}" for item in result.expectations)
     lines += met
     if result.directory is not None:
         lines.append(f"  run directory: {result.directory}")
     return "\n".join(lines)
+
+
+def _measures(result: Result) -> str:
+    """Return the measures of every split as a table; behind those of the test split, their intervals."""
+    header, columns = ["split"], [list(result.after)]
+    for name in next(iter(result.after.values())):
+        header += [f"{name} before", f"{name} after"]
+        columns += [[figure(side[split].get(name)) for split in side] for side in (result.before, result.after)]
+        if name in result.intervals:
+            header.append("95 %")
+            columns.append([interval(result.intervals[name] if split == "test" else None) for split in result.after])
+    return table(header, [list(row) for row in zip(*columns, strict=True)])
+
+
+def _fitted(result: Result) -> list[str]:
+    """Say what was fitted on the validation split after training."""
+    said = []
+    if result.temperature is not None:
+        said.append(f"  the temperature is {result.temperature:.3g}, fitted on the validation split")
+    if result.threshold is not None:
+        said.append(f"  the threshold is {result.threshold:.3g}, chosen on the validation split")
+    return said
 
 
 def _beside(result: Result) -> list[str]:
@@ -116,6 +136,13 @@ def _beside(result: Result) -> list[str]:
         part = f" ({count(item.rows)} rows)" if item.rows < whole else ""
         rows.append([item.name + part, *(figure(item.measures.get(name)) for name in names)])
     return [table([f"on {split}", *names], rows)]
+
+
+def _within_noise(result: Result) -> list[str]:
+    """Say in which measures the linear model is as good as the network, as far as the rows can tell."""
+    linear = next((item.measures for item in result.baselines if item.name == LINEAR), {})
+    alike = [name for name, (low, high) in result.intervals.items() if name in linear and low <= linear[name] <= high]
+    return [f"  within noise of the linear model: {', '.join(alike)}"] if alike else []
 
 
 def _stopped(result: Result) -> list[str]:

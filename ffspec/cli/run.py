@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from ffspec.cli import options
 from ffspec.diagnostics import FfspecError, InterruptedRunError
 
 if TYPE_CHECKING:
-    from ffspec.cli.progress import Reporter
+    from collections.abc import Iterator
+
     from ffspec.document import Document
     from ffspec.runner.folds import CrossValidation
     from ffspec.runner.result import Result
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate: train once for each of so many parts.")
 @click.option("--stability", is_flag=True, help="Train once more, minutely changed, and say which digits stay.")
+@click.option("--details", is_flag=True, help="Print every common metric of the test split, and its classes.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
 @options.formats("text", "json")
 def run(
@@ -47,6 +50,7 @@ def run(
     allow_outside: bool,
     verbose: bool,
     stability: bool,
+    details: bool,
     quiet: bool,
     form: str,
 ) -> int:
@@ -55,31 +59,41 @@ def run(
     Exits with 0 if every expectation under `checks` held, 1 if one did not, 2 if a spec or its data cannot be used,
     3 if training diverged, 4 if something could not be written.
     """
-    import gc
-
     from ffspec import document
-    from ffspec.cli.progress import Reporter
 
-    if folds is not None and stability:
-        raise click.UsageError("--stability is of one training: leave out --folds")
+    if folds is not None and (stability or details):
+        raise click.UsageError(f"--{'stability' if stability else 'details'} is of one training: leave out --folds")
     opened = [document.load(path, overrides) for path in specs]
+    given = {"seed": seed, "out": Path(out), "allow": allow, "allow_outside": allow_outside}
+    shown = Shown(
+        verbose=verbose, stability=stability and form == "text", details=details, silent=quiet or form == "json"
+    )
     # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
-    ended: list[Ended] = _unsound(opened, allow)
-    if not ended:
-        gc.enable()
-        given = {"seed": seed, "out": Path(out), "allow": allow, "allow_outside": allow_outside}
-        for one in opened:
-            if folds is not None:
-                ended.append(
-                    (one, _cross_validate(one, folds, quiet=quiet or form == "json", verbose=verbose, **given))
-                )
-                continue
-            reporter = None if quiet or form == "json" else Reporter(verbose=verbose)
-            ended.append((one, _train(one, reporter, stability=stability and form == "text", **given)))
-            if isinstance(ended[-1][1], InterruptedRunError):
-                break
+    ended = _unsound(opened, allow) or list(_run_all(opened, folds, shown, given))
     _tell(ended, quiet=quiet, form=form)
     return max(_code(found) for _, found in ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What is shown of a run."""
+
+    verbose: bool
+    stability: bool
+    details: bool
+    silent: bool
+
+
+def _run_all(opened: list[Document], folds: int | None, shown: Shown, given: dict[str, Any]) -> Iterator[Ended]:
+    """Train one spec after the other, until a signal comes."""
+    import gc
+
+    gc.enable()
+    for one in opened:
+        found = _train(one, shown, **given) if folds is None else _cross_validate(one, folds, shown, **given)
+        yield one, found
+        if folds is None and isinstance(found, InterruptedRunError):
+            return
 
 
 def _unsound(opened: list[Document], allow: tuple[str, ...]) -> list[Ended]:
@@ -95,11 +109,12 @@ def _unsound(opened: list[Document], allow: tuple[str, ...]) -> list[Ended]:
     return found
 
 
-def _train(one: Document, reporter: Reporter | None, *, stability: bool, **given: Any) -> Result | FfspecError:
+def _train(one: Document, shown: Shown, **given: Any) -> Result | FfspecError:
     from ffspec import api
-    from ffspec.cli.progress import summary
+    from ffspec.cli.progress import Reporter, summary
     from ffspec.cli.replay import digits_that_stay, replayed
 
+    reporter = None if shown.silent else Reporter(verbose=shown.verbose)
     try:
         result = api.run_document(one, observer=reporter, signals=True, **given)
     except FfspecError as error:
@@ -109,25 +124,23 @@ def _train(one: Document, reporter: Reporter | None, *, stability: bool, **given
         if reporter is not None:
             reporter.close()
     if reporter is not None:
-        click.echo(summary(result) + replayed(one, result))
-    if stability:
+        click.echo(summary(result, detailed=shown.details) + replayed(one, result))
+    if shown.stability:
         nudged = api.run_document(one, nudged=True, **{**given, "out": None})
         click.echo(digits_that_stay(result, nudged))
     return result
 
 
-def _cross_validate(
-    one: Document, folds: int, *, quiet: bool, verbose: bool, **given: Any
-) -> CrossValidation | FfspecError:
+def _cross_validate(one: Document, folds: int, shown: Shown, **given: Any) -> CrossValidation | FfspecError:
     from ffspec import api
     from ffspec.cli.folds import FoldReporter, summary
 
-    reporters = None if quiet else partial(FoldReporter, folds, verbose=verbose)
+    reporters = None if shown.silent else partial(FoldReporter, folds, verbose=shown.verbose)
     try:
         found = api.cross_validate_document(one, folds=folds, observer=reporters, signals=True, **given)
     except FfspecError as error:
         return error
-    if not quiet:
+    if not shown.silent:
         click.echo(summary(found))
     return found
 
@@ -173,6 +186,7 @@ def _as_json(one: Document, found: Outcome) -> dict[str, Any]:
         return {"file": name, "ok": False, "error": error, "findings": listed}
     from ffspec.cli.folds import as_json
     from ffspec.runner.folds import CrossValidation
+    from ffspec.runner.record import judged
 
     if isinstance(found, CrossValidation):
         return {"file": name, **as_json(found)}
@@ -183,6 +197,7 @@ def _as_json(one: Document, found: Outcome) -> dict[str, Any]:
         "parameters": found.plan.parameters,
         "before": found.before,
         "after": found.after,
+        **judged(found),
         "baselines": [asdict(item) for item in found.baselines],
         "history": list(found.history),
         "expectations": [asdict(item) for item in found.expectations],

@@ -34,3 +34,8 @@ def count(number: int | None) -> str:
 def figure(number: float | None) -> str:
     """Return a measure in four significant digits, or a dash where it is undefined."""
     return "-" if number is None else f"{number:.4g}"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """Return an interval in brackets, or nothing where there is none."""
+    return "" if bounds is None else f"[{bounds[0]:.3g}, {bounds[1]:.3g}]"

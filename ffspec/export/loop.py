@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ffspec.export.calibration import calibration
+from ffspec.export.calibration import calibration, check_after
 from ffspec.export.changing import Changes, trained
 from ffspec.export.ensembles import objective, repeated
 from ffspec.export.measures import require_defined
@@ -103,7 +103,7 @@ class _Loop:
         return [
             *lines,
             *calibration(self._subject),
-            'after = check("after")',
+            check_after(self._subject),
             "model.eval()  # as it is used from here on",
             'save_file(model.state_dict(), HERE / "model.safetensors")',
         ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ffspec.diagnostics import Diagnostic, Path, SpecError
-from ffspec.export.calibration import output_of
+from ffspec.export.calibration import output_of, probability_of
+from ffspec.export.classes import add_classes
 from ffspec.export.objective import scaled, target_of, training_target, unit_of
 from ffspec.export.text import WIDTH, call, listing, literal
 
@@ -39,7 +40,7 @@ def add_evaluation(script: Script, subject: Subject) -> None:
     autocast = ', torch.autocast("cpu", torch.bfloat16)' if subject.autocast else ""
     names = listing(["the loss", *(metric.name for metric in measured)])
     lines = [
-        "def evaluate(name):",
+        "def evaluate(name, threshold=None):" if subject.spec.training.threshold else "def evaluate(name):",
         *_told(f"Return {names} of a split, in eval mode."),
         "    x, y = splits[name]",
         *([f"    target = {target}"] if target != "y" else []),
@@ -56,8 +57,17 @@ def add_evaluation(script: Script, subject: Subject) -> None:
         *_results(script, subject, measured),
     ]
     script.use("math")
+    helpers = ["expected_calibration_error"] if any(metric.name == "ece" for metric in measured) else []
+    add_classes(script, [*helpers, *(["best_threshold"] if subject.spec.training.threshold else [])])
     script.add(*lines)
-    script.add(CHECK)
+    script.add(_thresholded(CHECK) if subject.spec.training.threshold else CHECK)
+
+
+def _thresholded(text: str) -> str:
+    """Hand the threshold on to the evaluation."""
+    return text.replace("def check(when)", "def check(when, threshold=None)").replace(
+        "evaluate(name) for", "evaluate(name, threshold) for"
+    )
 
 
 def require_defined(subject: Subject, measure: str, path: Path) -> None:
@@ -87,7 +97,7 @@ def _defined(subject: Subject, metric: Metric, split: str) -> bool:
     if metric.reading == "score":
         return present == classes and (classes == 2 or not metric.binary_only)
     if metric.reading == "probability":
-        return _probability(subject) is not None
+        return probability_of(subject) is not None
     return metric.reading != "output" and (metric.name not in {"matthews_corrcoef", "cohen_kappa"} or present > 1)
 
 
@@ -138,12 +148,17 @@ def _condition(subject: Subject, metric: Metric) -> str:
 def _readings(subject: Subject, measured: list[Metric]) -> list[str]:
     """Return the lines that define what the metrics are computed from."""
     wanted: set[str] = {metric.reading for metric in measured}
+    chosen = subject.spec.training.threshold is not None and "prediction" in wanted
+    if chosen:
+        wanted.add("probability")
     lines = ["    truth = y.numpy()"]
     loss, classes = subject.spec.loss, subject.classes
     if classes is None:
         return [*lines, f"    predicted = output.double(){'.exp()' if loss.output == 'log_rate' else ''}.numpy()"]
     several = subject.plan.output[-1] != 1 or loss.target == "index"
     made = _several(subject, wanted) if several else _column(subject, wanted)
+    if chosen:
+        made += ["if threshold is not None:", "    predicted = (probability[:, 1] >= threshold).astype(int)"]
     return [*lines, *(f"    {line}" for line in made)]
 
 
@@ -154,7 +169,7 @@ def _several(subject: Subject, wanted: set[str]) -> list[str]:
     lines = []
     if "prediction" in wanted:
         lines.append(f"predicted = {'(-output)' if near else 'output'}.argmax(dim=1).numpy()")
-    probability = _probability(subject)
+    probability = probability_of(subject)
     if probability and wanted & {"score", "probability"}:
         lines.append(f"probability = {probability}.numpy()")
     if "score" in wanted:
@@ -189,26 +204,19 @@ def _column(subject: Subject, wanted: set[str]) -> list[str]:
 
 def _even(subject: Subject, wanted: set[str]) -> list[str]:
     """Make rows of probabilities that need not sum to one do so, for metrics of more than two classes."""
-    if "probability" not in wanted or subject.classes in (1, 2) or _probability(subject) is None:
+    if "probability" not in wanted or subject.classes in (1, 2) or probability_of(subject) is None:
         return []
     return ["shares = probability + 1e-300", "shares = shares / shares.sum(axis=1, keepdims=True)"]
-
-
-def _probability(subject: Subject) -> str | None:
-    """Return the probabilities of the classes as an expression, where the loss makes the output mean that."""
-    match subject.spec.loss.output:
-        case "logits" | "log_probabilities":
-            return "output.double().softmax(dim=1)"
-        case "logit":
-            return "output.double().sigmoid()"
-        case "probability":
-            return "output.double()"
-    return None
 
 
 def _value(script: Script, subject: Subject, metric: Metric) -> str:
     """Return a metric as a call of scikit-learn."""
     classes = subject.classes
+    if metric.name == "ece":
+        return f"expected_calibration_error(torch.from_numpy({'probability' if classes == 2 else 'shares'}), y)"
+    if metric.quantile is not None:
+        script.use("numpy as np")
+        return f"np.quantile(abs(truth - predicted), {metric.quantile}, axis=0).mean()"
     function = "recall_score" if metric.name == "balanced_accuracy" else metric.function
     script.use("sklearn.metrics", function)
     if classes is None:

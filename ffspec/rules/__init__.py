@@ -67,6 +67,7 @@ STATIC: tuple[StaticRule, ...] = (
     settings.EqualUnits(),
     settings.IdleSchedule(),
     calibration.TemperatureInPlace(),
+    calibration.ThresholdOfTwoClasses(),
     categories.CodesAsNumbers(),
 )
 """The static rules, in the order of their codes."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Draft
 
+CHANCES = frozenset({"logits", "log_probabilities", "logit", "probability"})
+"""What an output is taken for by a loss that makes it a probability, or takes it for one."""
 SPLIT = "write split: {validation: 0.1, test: 0.2} under dataset"
 
 
@@ -51,3 +53,36 @@ class TemperatureInPlace(StaticRule):
             elif facts.rows and "validation" not in facts.rows:
                 message = "temperature is fitted on the validation split, and the dataset has none"
                 yield self.report(message, step.path, hint=SPLIT)
+
+
+@final
+class ThresholdOfTwoClasses(StaticRule):
+    """FF132: a threshold divides the probabilities of two classes."""
+
+    about: ClassVar[Code] = Code(
+        code="FF132",
+        title="a threshold that cannot be chosen",
+        reason="From a threshold on, the second of two classes is predicted. It is chosen after training on the "
+        "validation split, by probabilities: with three classes there is no single threshold, a margin is no "
+        "probability, and a threshold chosen on the test split would fit it, so that its figures are no judgement.",
+        wrong="dataset: breast_cancer\ntraining: {threshold: f1}\n",
+        right="dataset: {breast_cancer: {}, split: {validation: 0.2, test: 0.2}}\ntraining: {threshold: f1}\n",
+        source="Saito and Rehmsmeier 2015; scikit-learn, TunedThresholdClassifierCV: on held-out rows",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at the target, the loss and the splits."""
+        training, loss, facts = draft.parts.get("training"), draft.parts.get("loss"), draft.facts
+        if training is None or training.threshold is None:
+            return
+        path = ("training", "threshold")
+        if facts.target == "values" or (facts.target == "classes" and facts.outputs not in {None, 2}):
+            found = f"{facts.outputs} classes" if facts.target == "classes" else "numbers"
+            message = f"a threshold needs two classes, but the target of this data set is {found}"
+            yield self.report(message, path, hint="leave it out: the likeliest class is predicted")
+        elif loss is not None and loss.output not in CHANCES:
+            message = f"a threshold needs probabilities, and {loss.name} has none"
+            yield self.report(message, path, hint="write loss: bce_with_logits or cross_entropy, or leave it out")
+        elif facts.rows and "validation" not in facts.rows:
+            message = "a threshold is chosen on the validation split, and the dataset has none"
+            yield self.report(message, path, hint=SPLIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from math import sqrt
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ffspec.data import Loaded
+    from ffspec.runner.bootstrap import Interval
     from ffspec.spec.metrics import Metric
 
 ROWS = 20_000
@@ -70,6 +72,7 @@ def compare(  # noqa: PLR0913 - what a comparison depends on
     linear: bool,
     weighted: bool,
     rows: int,
+    intervals: Mapping[str, Interval] = MappingProxyType({}),
 ) -> tuple[Comparison, ...]:
     """Put the network beside the baselines, by the first metric.
 
@@ -80,6 +83,7 @@ def compare(  # noqa: PLR0913 - what a comparison depends on
         linear: Whether the network is a linear model itself, and need not beat another.
         weighted: Whether the loss weighs the classes, so that accuracy is not what the network is after.
         rows: The rows of the split.
+        intervals: In which the measures of the network may lie by chance, where that is known.
     """
     made = []
     for item in baselines:
@@ -94,15 +98,21 @@ def compare(  # noqa: PLR0913 - what a comparison depends on
                     maximize=metric.maximize,
                     network=measures[metric.name],
                     other=item.measures[metric.name],
-                    noise=_noise(metric.name, item.measures[metric.name], rows),
+                    noise=_noise(metric, item.measures[metric.name], rows, measures[metric.name], intervals),
                 )
             )
     return tuple(made)
 
 
-def _noise(metric: str, value: float, rows: int) -> float:
-    """Return a difference that may be chance: the standard error of a share, or a hundredth of a figure."""
-    return sqrt(max(value * (1 - value), 0) / rows) if metric == "accuracy" else 0.01 * abs(value)
+def _noise(metric: Metric, value: float, rows: int, network: float, intervals: Mapping[str, Interval]) -> float:
+    """Return by how much the network may be worse by chance: as far as its interval goes, where there is one.
+
+    Else the standard error of a share, or a hundredth of a figure.
+    """
+    if metric.name in intervals:
+        low, high = intervals[metric.name]
+        return high - network if metric.maximize else network - low
+    return sqrt(max(value * (1 - value), 0) / rows) if metric.name == "accuracy" else 0.01 * abs(value)
 
 
 def _stride(loaded: Loaded) -> int:
@@ -136,5 +146,6 @@ def _linear(loaded: Loaded, x: Any, y: Any, rows: Any) -> Any:
         warnings.simplefilter("ignore")  # a baseline that stops early is a baseline still
         model = LogisticRegression(max_iter=200).fit(x, y)
     output = np.full((len(rows), len(loaded.classes)), -np.inf)
-    output[:, present] = model.predict_log_proba(rows)
+    with np.errstate(divide="ignore"):  # far rows are sure to the last bit
+        output[:, present] = model.predict_log_proba(rows)
     return np.maximum(output, -700.0)

@@ -65,6 +65,9 @@ class Judge:
     independent: bool = False
     """Whether they have nothing in common, so that each must get the gradient of its own loss."""
 
+    threshold: float | None = None
+    """From which probability on the second of two classes is predicted; None: where it is the likelier."""
+
     def loss_of(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the loss of an output of eval mode: in the units of the target where they are those of the loss."""
         if self.scale is None:
@@ -191,7 +194,10 @@ def _measured(name: str, output: Tensor, batch: Batch, judge: Judge) -> Measures
         loss = float(judge.loss_of(output, batch))
     if not isfinite(loss):
         raise DivergedError(f"the loss on the {name} split is {loss}")
-    return {"loss": loss, **measure(output, batch.y, judge.spec, judge.classes, judge.metrics)}
+    return {
+        "loss": loss,
+        **measure(output, batch.y, judge.spec, judge.classes, judge.metrics, threshold=judge.threshold),
+    }
 
 
 def _bits(network: nn.Module) -> list[Tensor]:

@@ -5,11 +5,15 @@ Shapes: B batch, C classes or target columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from ffspec.builder.calibration import expected_calibration_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +34,19 @@ class Prediction:
     """Probabilities of all classes, (B, C), where the loss makes the output mean that."""
 
 
-def read_classes(output_BC: Tensor, loss: Loss) -> Prediction:
+def read_classes(output_BC: Tensor, loss: Loss, threshold: float | None = None) -> Prediction:
     """Read class predictions off an output, as its loss takes it.
 
     One column speaks of the second of two classes, unless the loss wants a score for each; several of a class each.
+    With a threshold, the second of two classes is predicted where its probability reaches it.
     """
+    found = _read_classes(output_BC, loss)
+    if threshold is None or found.probability is None:
+        return found
+    return replace(found, label=(found.probability[:, 1] >= threshold).long())
+
+
+def _read_classes(output_BC: Tensor, loss: Loss) -> Prediction:
     output = output_BC.detach().double()
     if output.shape[1] > 1 or loss.target == "index":
         probability = _distribution(output, loss)
@@ -69,8 +81,57 @@ def read_values(output_BC: Tensor, loss: Loss) -> Tensor:
     return output.exp() if loss.output == "log_rate" else output
 
 
-def measure(
-    output_BC: Tensor, y: Tensor, loss: Loss, classes: int | None, metrics: Sequence[Metric]
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The rows of a split as metrics take them: numpy arrays."""
+
+    classes: int | None
+    """The number of classes, or None for numbers."""
+    truth: Any
+    """Class numbers (B,), or numbers (B, C)."""
+    output: Any = None
+    """Predicted numbers, (B, C)."""
+    prediction: Any = None
+    score: Any = None
+    probability: Any = None
+    """As in a `Prediction`."""
+
+    @cached_property
+    def shares(self) -> Any:
+        """The probabilities as a distribution over the classes, (B, C).
+
+        One against the rest gives columns that need not sum to one; if all are zero, each class is as likely.
+        """
+        if self.classes == 2:
+            return self.probability
+        shares = self.probability + 1e-300
+        return shares / shares.sum(axis=1, keepdims=True)
+
+
+def read(output_BC: Tensor, y: Tensor, loss: Loss, classes: int | None, threshold: float | None = None) -> Reading:
+    """Read what metrics are computed from off an output; see `measure`."""
+    truth = y.cpu().numpy()
+    if classes is None:
+        return Reading(classes=None, truth=truth, output=read_values(output_BC, loss).cpu().numpy())
+    prediction = read_classes(output_BC, loss, threshold)
+    probability = prediction.probability
+    return Reading(
+        classes=classes,
+        truth=truth,
+        prediction=prediction.label.cpu().numpy(),
+        score=prediction.score.cpu().numpy(),
+        probability=None if probability is None else probability.cpu().numpy(),
+    )
+
+
+def measure(  # noqa: PLR0913 - what a measure depends on
+    output_BC: Tensor,
+    y: Tensor,
+    loss: Loss,
+    classes: int | None,
+    metrics: Sequence[Metric],
+    *,
+    threshold: float | None = None,
 ) -> dict[str, float]:
     """Compute metrics of one split.
 
@@ -80,30 +141,26 @@ def measure(
         loss: What the output is trained for.
         classes: The number of classes, or None for numbers.
         metrics: What to compute; one that is undefined here (one class only, say) is left out.
+        threshold: From which probability on the second of two classes is predicted; None: where it is the likelier.
     """
-    if not metrics:
-        return {}
-    truth = y.cpu().numpy()
-    if classes is None:
-        readings: dict[str, Any] = {"output": read_values(output_BC, loss).cpu().numpy()}
-    else:
-        prediction = read_classes(output_BC, loss)
-        probability = prediction.probability
-        readings = {
-            "prediction": prediction.label.cpu().numpy(),
-            "score": prediction.score.cpu().numpy(),
-            "probability": None if probability is None else probability.cpu().numpy(),
-        }
+    return measure_reading(read(output_BC, y, loss, classes, threshold), metrics) if metrics else {}
+
+
+def measure_reading(reading: Reading, metrics: Sequence[Metric]) -> dict[str, float]:
+    """Compute metrics of what was read; one that is undefined is left out."""
     results = {}
     for metric in metrics:
-        reading = readings.get(metric.reading)
-        value = None if reading is None else _compute(metric, truth, reading, classes)
+        given = getattr(reading, metric.reading)
+        value = None if given is None else _compute(metric, reading, given)
         if value is not None:
             results[metric.name] = value
     return results
 
 
-def _compute(metric: Metric, truth: Any, reading: Any, classes: int | None) -> float | None:
+def _compute(metric: Metric, read: Reading, reading: Any) -> float | None:
+    truth, classes = read.truth, read.classes
+    if not metric.function:
+        return _own(metric, read)
     import sklearn.metrics  # costs a second; a run without metrics does not need it
 
     function = getattr(sklearn.metrics, metric.function)
@@ -118,7 +175,7 @@ def _compute(metric: Metric, truth: Any, reading: Any, classes: int | None) -> f
     if metric.reading == "score":
         return _ranked(metric, function, truth, reading, classes)
     if metric.reading == "probability":
-        return _probable(metric, function, truth, reading, classes)
+        return _probable(metric, function, read)
     if metric.name in {"matthews_corrcoef", "cohen_kappa"} and len(set(truth.tolist())) < 2:
         return None  # 0 / 0: one class cannot be agreed on better than by chance
     if "average" in arguments:
@@ -129,6 +186,13 @@ def _compute(metric: Metric, truth: Any, reading: Any, classes: int | None) -> f
     return float(function(truth, reading, **arguments))
 
 
+def _own(metric: Metric, read: Reading) -> float:
+    """Compute what scikit-learn does not have."""
+    if metric.quantile is None:
+        return expected_calibration_error(torch.from_numpy(read.shares), torch.from_numpy(read.truth))
+    return float(np.quantile(abs(read.truth - read.output), metric.quantile, axis=0).mean())
+
+
 def _ranked(metric: Metric, function: Any, truth: Any, score: Any, classes: int) -> float | None:
     """Compute a ranking metric; it is undefined where a class is absent."""
     if len(set(truth.tolist())) != classes or (metric.binary_only and classes != 2):
@@ -136,15 +200,11 @@ def _ranked(metric: Metric, function: Any, truth: Any, score: Any, classes: int)
     return float(function(truth, score)) if classes == 2 else _one_against_rest(function, truth, score, classes)
 
 
-def _probable(metric: Metric, function: Any, truth: Any, probability: Any, classes: int) -> float:
+def _probable(metric: Metric, function: Any, read: Reading) -> float:
     """Compute a metric of probabilities, (B, C)."""
-    if classes == 2 and metric.name == "brier":
-        return float(function(truth, probability[:, 1], pos_label=1))
-    if classes > 2:
-        # One against the rest gives columns that need not sum to one; if all are zero, each class is as likely.
-        probability = probability + 1e-300
-        probability = probability / probability.sum(axis=1, keepdims=True)
-    return float(function(truth, probability, labels=list(range(classes))))
+    if read.classes == 2 and metric.name == "brier":
+        return float(function(read.truth, read.probability[:, 1], pos_label=1))
+    return float(function(read.truth, read.shares, labels=list(range(read.classes or 0))))
 
 
 def _one_against_rest(function: Any, truth: Any, score: Any, classes: int) -> float:

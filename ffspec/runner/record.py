@@ -95,10 +95,8 @@ class Record:
         """Write the history, the checks and the weights of a run that ended well."""
         self.directory.write_lines(rundir.HISTORY, list(result.history))
         met = [asdict(expectation) for expectation in result.expectations]
-        checks: dict[str, Any] = {"before": result.before, "after": result.after, "expectations": met}
-        if result.temperature is not None:
-            checks["temperature"] = result.temperature
-        self.directory.write_json(rundir.CHECKS, checks)
+        checks = {"before": result.before, "after": result.after, "expectations": met}
+        self.directory.write_json(rundir.CHECKS, {**checks, **judged(result)})
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in result.model.state_dict().items()}
         self.directory.write(rundir.MODEL, safetensors.torch.save(weights))
         self.directory.write_json(rundir.STATUS, {"status": "done", "expectations_met": result.ok})
@@ -123,6 +121,24 @@ class Record:
     def _data(self) -> dict[str, Any]:
         # Once: of a large table, a digest takes as long as some epochs.
         return fingerprint(self._loaded)
+
+
+WIDE = 100
+"""Of more classes, a confusion matrix is not written down."""
+
+
+def judged(result: Result) -> dict[str, Any]:
+    """Return what was fitted after training, and how sure the figures of the split are that judges the network."""
+    fitted = {"temperature": result.temperature, "threshold": result.threshold}
+    judgement = result.judgement
+    found: dict[str, Any] = {name: value for name, value in fitted.items() if value is not None}
+    found["intervals"] = {name: list(pair) for name, pair in judgement.intervals.items()}
+    if judgement.classes:
+        found["judged"] = judgement.split
+        found["classes"] = [asdict(one) for one in judgement.classes]
+        if len(judgement.classes) <= WIDE:
+            found["confusion"] = judgement.confusion.tolist()
+    return found
 
 
 def check_files(directory: RunDirectory, *, force: bool) -> None:

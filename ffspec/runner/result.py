@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from ffspec.diagnostics import Diagnostic
     from ffspec.planner import Plan
     from ffspec.runner.baselines import Baseline
+    from ffspec.runner.bootstrap import Interval
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.expectations import Expectation
+    from ffspec.runner.judgement import Judgement
     from ffspec.runner.loop import Row
     from ffspec.spec.root import Spec
 
@@ -39,12 +41,26 @@ class Result:
     """The spec's checks and whether they held."""
     temperature: float | None = None
     """What the network's scores are divided by, fitted on the validation split; None without such a layer."""
+    threshold: float | None = None
+    """The probability from which on the second of two classes is predicted, after training; None: the likelier one."""
+    judgement: Judgement
+    """What the network makes of the split that judges it, and how sure that is."""
     baselines: tuple[Baseline, ...] = ()
     """What simpler models reach on the test split, or on the last there is."""
     findings: tuple[Diagnostic, ...] = ()
     """What the rules found before, while and after training, of the kind that does not stop a run."""
     directory: Path | None
     """The run directory, if one was asked for."""
+
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """The 95 % intervals of the measures of the test split after training: `intervals["accuracy"]`."""
+        return self.judgement.intervals
+
+    @property
+    def confusion(self) -> Any:
+        """How many rows of each class are predicted to be of each, (C, C): true classes first. None for numbers."""
+        return self.judgement.confusion
 
     @property
     def ok(self) -> bool:

@@ -19,11 +19,12 @@ from ffspec.rules.network import is_linear_model
 from ffspec.rules.outcomes import OUTCOMES
 from ffspec.rules.probes import PROBES
 from ffspec.runner.baselines import compare, fit_baselines
-from ffspec.runner.calibration import fit_temperature
+from ffspec.runner.calibration import calibrate
 from ffspec.runner.checkpoints import State, newest, put_back
 from ffspec.runner.diverging import find_cause
 from ffspec.runner.evaluation import check
 from ffspec.runner.expectations import expectations
+from ffspec.runner.judgement import Judgement, judge_split
 from ffspec.runner.keeper import Keeper
 from ffspec.runner.loop import Row
 from ffspec.runner.probes import STEPS, affordable, make_trial
@@ -284,9 +285,11 @@ def _judged(  # noqa: PLR0913 - what a training leaves
 ) -> Result:
     """Fit what is fitted on the validation split, and judge the trained network."""
     spec, network, judge = setup.spec, setup.network, setup.judge
-    temperature = fit_temperature(network, setup.splits, judge)
+    temperature, judge = calibrate(network, setup.splits, judge, spec.training.threshold)
     after = check(network, setup.splits, judge)
-    baselines, findings = _look_back(setup, watch, rows, after)
+    seed = derive(spec.seed, "bootstrap")
+    judgement = judge_split(network, setup.splits, judge, after, names=setup.loaded.classes, seed=seed)
+    baselines, findings = _look_back(setup, watch, rows, after, judgement)
     observer.on_findings(review.take(findings), review)
     return Result(
         spec=spec,
@@ -296,6 +299,8 @@ def _judged(  # noqa: PLR0913 - what a training leaves
         before=before,
         after=after,
         temperature=temperature,
+        threshold=judge.threshold,
+        judgement=judgement,
         history=tuple(rows),
         expectations=tuple(expectations(spec.checks, before, after)),
         baselines=baselines,
@@ -305,10 +310,10 @@ def _judged(  # noqa: PLR0913 - what a training leaves
 
 
 def _look_back(
-    setup: Setup, watch: Watch, rows: list[Row], after: dict[str, Measures]
+    setup: Setup, watch: Watch, rows: list[Row], after: dict[str, Measures], judgement: Judgement
 ) -> tuple[tuple[Baseline, ...], list[Diagnostic]]:
     """Fit what the network must beat, and judge the training."""
-    judged = next(name for name in ("test", "validation", "train") if name in after)
+    judged = judgement.split
     metrics = setup.judge.metrics
     baselines = fit_baselines(setup.loaded, metrics, judged)
     comparisons = compare(
@@ -318,6 +323,7 @@ def _look_back(
         linear=is_linear_model(setup.plan.steps),
         weighted=any(getattr(setup.spec.loss, name, None) is not None for name in ("weight", "pos_weight")),
         rows=len(setup.loaded.splits[judged]),
+        intervals=judgement.intervals,
     )
     outcome = outcome_of(setup, watch, rows, comparisons)
     return baselines, [item for rule in OUTCOMES for item in rule.judge(outcome)]

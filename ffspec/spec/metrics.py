@@ -19,12 +19,14 @@ class Metric:
 
     name: str
     function: str
-    """The function's name in sklearn.metrics."""
+    """The function's name in sklearn.metrics; empty for what scikit-learn does not have."""
     target: TargetKind
     reading: Reading
     maximize: bool
     arguments: tuple[tuple[str, Any], ...] = ()
     binary_only: bool = False
+    quantile: float | None = None
+    """Of absolute errors, which quantile it is."""
 
 
 METRICS: tuple[Metric, ...] = (
@@ -39,11 +41,14 @@ METRICS: tuple[Metric, ...] = (
     Metric("average_precision", "average_precision_score", "classes", "score", True, binary_only=True),
     Metric("log_loss", "log_loss", "classes", "probability", False),
     Metric("brier", "brier_score_loss", "classes", "probability", False),
+    Metric("ece", "", "classes", "probability", False),
     Metric("r2", "r2_score", "values", "output", True),
     Metric("rmse", "root_mean_squared_error", "values", "output", False),
     Metric("mse", "mean_squared_error", "values", "output", False),
     Metric("mae", "mean_absolute_error", "values", "output", False),
     Metric("median_absolute_error", "median_absolute_error", "values", "output", False),
+    Metric("p90_absolute_error", "", "values", "output", False, quantile=0.9),
+    Metric("p95_absolute_error", "", "values", "output", False, quantile=0.95),
     Metric("max_error", "max_error", "values", "output", False),
     Metric("mape", "mean_absolute_percentage_error", "values", "output", False),
     Metric("explained_variance", "explained_variance_score", "values", "output", True),

@@ -73,6 +73,11 @@ class Training(Node):
         description="The decay of an exponential moving average of the weights, which is what is evaluated and kept.",
     )
     early_stopping: EarlyStopping | None = Field(None, description="When to stop before the last epoch.")
+    threshold: Literal["accuracy", "balanced_accuracy", "f1", "matthews_corrcoef"] | None = Field(
+        None,
+        description="What the probability from which on the second of two classes is predicted shall be best for, on "
+        "the validation split; 0.5 if left out.",
+    )
     checkpoint: Annotated[
         Checkpoint | Literal["none"],
         Either("'none' or a mapping with epochs, steps or seconds"),

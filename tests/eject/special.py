@@ -40,6 +40,29 @@ optimizer: {{adam: 0.01}}
 training: {{epochs: 4, batch_size: 100, early_stopping: {{monitor: validation.log_loss, patience: 0}}}}
 metrics: [accuracy, log_loss]
 """,
+    "threshold": f"""
+dataset: {{breast_cancer: {{}}, {THREE}, prepare: standardize}}
+layers: [{{linear: 4}}, tanh, linear, temperature]
+loss: bce_with_logits
+optimizer: {{adam: 0.01}}
+training: {{epochs: 2, batch_size: 100, threshold: balanced_accuracy}}
+metrics: [accuracy, f1, roc_auc, ece]
+""",
+    "threshold_of_two_scores": """
+dataset: {xor: {n_samples: {train: 60, validation: 40, test: 20}, noise: 0.3}}
+layers: [{linear: 4}, tanh, linear]
+loss: {cross_entropy: {weight: [1, 3]}}
+optimizer: {adam: 0.01}
+training: {epochs: 3, threshold: matthews_corrcoef}
+""",
+    "threshold_of_probabilities": """
+dataset: {circles: {n_samples: {train: 60, validation: 40, test: 20}, noise: 0.3}}
+layers: [{linear: 4}, tanh, linear, sigmoid]
+loss: bce
+optimizer: {adam: 0.01}
+training: {epochs: 3, threshold: f1, precision: float64}
+metrics: [log_loss]
+""",
     "temperature_of_many_rows": """
 dataset: {moons: {n_samples: {train: 100, validation: 20000, test: 10}, noise: 0.1}}
 layers: [{linear: 8}, tanh, linear, temperature]
