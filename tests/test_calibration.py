@@ -241,7 +241,7 @@ def test_a_threshold_changes_what_labels_are_measured_by_and_nothing_else(tmp_pa
 )
 def test_where_no_threshold_can_be_chosen(text: str, message: str) -> None:
     (found,) = api.diagnose(document.parse(f"{text}layers: [linear]\noptimizer: adam\ntraining: {{threshold: f1}}\n"))
-    assert (found.code, found.message, found.path) == ("FF132", message, ("training", "threshold"))
+    assert (found.code, found.message, found.path) == ("FF133", message, ("training", "threshold"))
 
 
 def test_the_test_rows_decide_nothing_but_what_is_measured_on_them() -> None:

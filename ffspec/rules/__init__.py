@@ -67,8 +67,8 @@ STATIC: tuple[StaticRule, ...] = (
     settings.EqualUnits(),
     settings.IdleSchedule(),
     calibration.TemperatureInPlace(),
-    calibration.ThresholdOfTwoClasses(),
     categories.CodesAsNumbers(),
+    calibration.ThresholdOfTwoClasses(),
 )
 """The static rules, in the order of their codes."""
 

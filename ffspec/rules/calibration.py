@@ -57,10 +57,10 @@ class TemperatureInPlace(StaticRule):
 
 @final
 class ThresholdOfTwoClasses(StaticRule):
-    """FF132: a threshold divides the probabilities of two classes."""
+    """FF133: a threshold divides the probabilities of two classes."""
 
     about: ClassVar[Code] = Code(
-        code="FF132",
+        code="FF133",
         title="a threshold that cannot be chosen",
         reason="From a threshold on, the second of two classes is predicted. It is chosen after training on the "
         "validation split, by probabilities: with three classes there is no single threshold, a margin is no "

@@ -39,8 +39,31 @@ def temperature_before_the_end(rng: Random) -> Sketch:
     return made
 
 
+def threshold(rng: Random, made: Sketch) -> Sketch:
+    made.training["threshold"] = Mark(rng.choice(("accuracy", "balanced_accuracy", "f1", "matthews_corrcoef")))
+    return made
+
+
+def threshold_of_many(rng: Random) -> Sketch:
+    return threshold(rng, sketch(rng, task=rng.choice(("multi", "values"))))
+
+
+def threshold_of_margins(rng: Random) -> Sketch:
+    return threshold(rng, sketch(rng, task="binary", loss=rng.choice(("soft_margin", "perceptron"))))
+
+
+def threshold_without_rows(rng: Random) -> Sketch:
+    made = sketch(rng, task="binary", loss=rng.choice(SCORING))
+    while made.data.validation:
+        made = sketch(rng, task="binary", loss=rng.choice(SCORING))
+    return threshold(rng, made)
+
+
 FAULTS = (
     Fault("FF131", temperature_without_rows),
     Fault("FF131", temperature_of_no_scores),
     Fault("FF131", temperature_before_the_end),
+    Fault("FF133", threshold_of_many),
+    Fault("FF133", threshold_of_margins),
+    Fault("FF133", threshold_without_rows),
 )
