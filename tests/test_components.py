@@ -78,8 +78,8 @@ FRONTS: tuple[tuple[str, tuple[nn.Module, ...]], ...] = (
     ("periodic: {d_embedding: 6, n_frequencies: 5, frequency_init_scale: 0.2, lite: true}", (PLR(4, 6, 5, lite=True),)),
     ("periodic: pbld", (PBLD(4, 4, 16),)),
     (
-        "piecewise_linear: {d_embedding: 3, n_bins: 5, activation: relu}",
-        (PiecewiseLinear(4, 3, 5, activation=True),),
+        "piecewise_linear: {d_embedding: 3, n_bins: 5, activation: relu, skip: true}",
+        (PiecewiseLinear(4, 3, 5, activation=True, skip=True),),
     ),
     ("embedding: 3", (nn.Identity(),)),
 )

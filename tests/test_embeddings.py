@@ -75,10 +75,11 @@ def test_pbld_is_its_formula() -> None:
         assert result == pytest.approx([*expected, row[0]], abs=1e-5)
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("activation", [False, True])
-def test_piecewise_linear_is_its_formula(activation: bool) -> None:
+def test_piecewise_linear_is_its_formula(activation: bool, skip: bool) -> None:
     train, x = numbers(40, 2), numbers(9, 2) * 3
-    module = drawn(PiecewiseLinear(2, 3, 4, activation=activation))
+    module = drawn(PiecewiseLinear(2, 3, 4, activation=activation, skip=skip))
     module.fit(train)
     for row, result in zip(x.tolist(), module(x).tolist(), strict=True):
         expected: list[float] = []
@@ -87,6 +88,7 @@ def test_piecewise_linear_is_its_formula(activation: bool) -> None:
             reach = [(row[column] - low) / (high - low) for low, high in pairwise(edges.tolist())]
             encoded = [min(reach[0], 1), *(min(max(one, 0), 1) for one in reach[1:-1]), max(reach[-1], 0)]
             found = torch.tensor(encoded) @ module.weight[column] + module.bias[column]
+            found = found + row[column] * module.direct[column] if skip else found
             expected += (found.relu() if activation else found).tolist()
         assert result == pytest.approx(expected, abs=1e-4)
 

@@ -165,6 +165,7 @@ class PiecewiseLinear(nn.Module):
         d_embedding: Numbers of each embedding.
         n_bins: Bins of each column; fewer where the rows repeat values.
         activation: Whether a relu follows.
+        skip: Whether a linear of the number itself is added.
         numbers: The columns of numbers; all if None.
 
     Shape: (B, F) to (B, K E + F - K).
@@ -184,6 +185,7 @@ class PiecewiseLinear(nn.Module):
         n_bins: int,
         *,
         activation: bool = False,
+        skip: bool = False,
         numbers: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
@@ -197,6 +199,7 @@ class PiecewiseLinear(nn.Module):
         self.register_buffer("high", torch.ones(count, n_bins))
         self.weight = nn.Parameter(torch.zeros(count, n_bins, d_embedding))
         self.bias = nn.Parameter(torch.zeros(count, d_embedding))
+        self.direct = nn.Parameter(torch.zeros(count, d_embedding)) if skip else None
         self.activation = activation
 
     def fit(self, x: Tensor) -> None:
@@ -214,9 +217,12 @@ class PiecewiseLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the embeddings of the numbers, and the other columns as they are."""
-        reach = (picked(x, self.numbers).unsqueeze(-1) - self.left) * self.slope
+        number = picked(x, self.numbers).unsqueeze(-1)
+        reach = (number - self.left) * self.slope
         encoded = torch.maximum(torch.minimum(reach, self.high), self.low)
         embedded = mixed(encoded, self.weight, self.bias, None)
+        if self.direct is not None:
+            embedded = embedded + number * self.direct
         return joined(embedded.relu() if self.activation else embedded, x, self.others)
 
 

@@ -19,7 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "ffspec.PLR": {"lite": False, "numbers": None, "members": None},
     "ffspec.PBLD": {"numbers": None, "members": None},
     "ffspec.Embedding": {"members": None},
-    "ffspec.PiecewiseLinear": {"activation": False, "numbers": None},
+    "ffspec.PiecewiseLinear": {"activation": False, "skip": False, "numbers": None},
     "nn.LeakyReLU": {"negative_slope": 0.01},
     "nn.PReLU": {"num_parameters": 1, "init": 0.25},
     "nn.ELU": {"alpha": 1.0},

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from ffspec.spec.base import Component, Either, require
 from ffspec.spec.facts import Levels
-from ffspec.spec.inits import Normal, Uniform
+from ffspec.spec.inits import Normal, Uniform, Zeros
 from ffspec.spec.kinds import ColumnLayer
 from ffspec.spec.step import Call, Shape, Step, times
 
@@ -87,6 +87,9 @@ class PiecewiseLinear(ColumnLayer):
     d_embedding: int = Field(24, ge=1, le=1000, description="Numbers a column becomes.")
     n_bins: int = Field(48, ge=2, le=1000, description="Bins of a column; fewer where the rows repeat values.")
     activation: Literal["relu"] | None = Field(None, description="What follows the linear; nothing if left out.")
+    skip: bool = Field(
+        False, description="Whether a linear of the number itself is added; what the bins say then starts at zero."
+    )
 
     def of_columns(self, shape: Shape, levels: Levels | None) -> Step:
         """Make d_embedding numbers of each number; 4 operations a bin, and a multiply-add for each weight."""
@@ -97,18 +100,23 @@ class PiecewiseLinear(ColumnLayer):
         return Step(
             call=Call(
                 "ffspec.PiecewiseLinear",
-                {**given, "activation": self.activation is not None, "numbers": _chosen(levels)},
+                {**given, "activation": self.activation is not None, "skip": self.skip, "numbers": _chosen(levels)},
             ),
             input=shape,
             output=(_sum(times(numbers, self.d_embedding), others),),
-            parameters=times(numbers, (self.n_bins + 1) * self.d_embedding),
-            flops=times(numbers, 4 * self.n_bins + (2 * self.n_bins + 1) * self.d_embedding),
-            initialisers=_linear(self.n_bins),
+            parameters=times(numbers, (self.n_bins + 1 + self.skip) * self.d_embedding),
+            flops=times(numbers, 4 * self.n_bins + (2 * (self.n_bins + self.skip) + 1) * self.d_embedding),
+            initialisers=SKIPPING if self.skip else _linear(self.n_bins),
         )
 
     def levels_behind(self, levels: Levels) -> Levels:
         """Return what is behind: parts of numbers, and the others."""
         return _behind(levels, self.d_embedding)
+
+
+SKIPPING: dict[str, Component] = {"weight": Zeros(), "bias": Normal(std=0.5), "direct": Normal()}
+"""How a piecewise_linear with a skip starts: as a linear of the number (version B of the authors'
+package)."""
 
 
 @final

@@ -263,7 +263,7 @@ layers:
   - embedding: auto
   - dropout: 0.1
   - scale
-  - piecewise_linear: {d_embedding: 3, n_bins: 4}
+  - piecewise_linear: {d_embedding: 3, n_bins: 4, skip: true}
   - linear: 6
   - parametric: silu
   - linear: {init: zeros, bias_init: zeros}

@@ -55,6 +55,7 @@ def fronts() -> st.SearchStrategy[Any]:
         "d_embedding": st.integers(1, 5),
         "n_bins": st.integers(2, 5),
         "activation": st.sampled_from([None, "relu"]),
+        "skip": st.booleans(),
     }
     layer = st.one_of(
         st.fixed_dictionaries({}, optional=plr).map(lambda given: {"periodic": given}),
