@@ -126,6 +126,33 @@ layers:
 """
     + REST
     + "training: {epochs: 3, batch_size: 8}\n",
+    "members": PAIR
+    + """
+layers:
+  - scale
+  - ensemble:
+      members: 3
+      layers:
+        - linear: {out_features: 4, init: {sparse: 0.5}, bias_init: {constant: 0.1}}
+        - residual: [prelu, {linear: {out_features: 4, init: eye, bias: false}}, {batch_norm: {momentum: null}}]
+        - {heaviside: straight_through}
+        - linear: {out_features: 4, init: orthogonal, parametrization: ntk}
+        - {layer_norm: {bias: false}}
+        - {dropout: 0.5}
+        - scale
+        - rms_norm
+        - flatten
+        - linear
+  - temperature
+"""
+    + REST
+    + "training: {epochs: 3, batch_size: 8, clip_grad_norm: 0.5}\n",
+    "members_in_common": PAIR
+    + "layers: [{ensemble: {members: 3, share: hidden, layers: [{linear: 4}, batch_norm, relu, linear]}}]\n"
+    + "loss: cross_entropy\noptimizer: {lbfgs: {max_iter: 3}}\ntraining: {epochs: 2, batch_size: 8}\n",
+    "members_of_lbfgs": "dataset: {regression: {n_samples: {train: 40, test: 20000}, n_features: 9}}\n"
+    "layers: [{ensemble: {members: 3, layers: [{linear: 4}, tanh, linear]}}, target_scale]\nloss: l1\n"
+    "optimizer: {lbfgs: {max_iter: 3}}\ntraining: {epochs: 2, batch_size: 8, precision: float64}\n",
     "deep_muon": PAIR
     + "layers: [{linear: 4}, relu, {residual: [{linear: 4}, relu]}, {linear: 4}, relu, linear]\n"
     + "loss: bce_with_logits\noptimizer: muon\n"
