@@ -14,10 +14,8 @@ import pytest
 
 import ffspec
 from ffspec import api
-from ffspec.data.profile import profile
 from ffspec.diagnostics import Severity, SpecError
-from ffspec.proposal.columns import judge
-from ffspec.proposal.scales import order_of
+from ffspec.proposal import RECIPE
 from tests import newcomers
 
 TABLES: dict[str, Callable[[Path], tuple[Path, str]]] = {
@@ -51,11 +49,11 @@ def test_a_proposal_checks_and_runs(name: str, tmp_path: Path) -> None:
     assert {item.name for item in result.baselines} >= {"linear model"}
 
 
-PENGUINS = """\
+PENGUINS = f"""\
 # Predicts 'species', 3 classes, from 7 columns of penguins.csv: 344 rows.
 # Written by ffspec init from what the file holds. Change what you know better.
 
-recipe: plain  # fills in network, loss, training and split; ffspec show --resolved writes them out
+recipe: {RECIPE}  # fills in network, loss, training and split; ffspec show --resolved writes them out
 
 dataset:
   csv:
@@ -70,7 +68,7 @@ dataset:
 metrics: [accuracy, f1]
 checks:
   improves: test.loss
-  test.accuracy: {min: 0.45}  # always answering Adelie is right in 44 %
+  test.accuracy: {{min: 0.45}}  # always answering Adelie is right in 44 %
 """
 
 
@@ -79,12 +77,12 @@ def test_the_penguins(tmp_path: Path) -> None:
     assert text == PENGUINS
 
 
-TROUBLES = """\
+TROUBLES = f"""\
 # Predicts 'left', 2 classes, from 8 columns of customers.csv: 609 rows.
 # Written by ffspec init from what the file holds. Change what you know better.
 # 9 rows (1 %) repeat another. If that is an accident, leave them out of the file.
 
-recipe: plain  # fills in network, loss, training and split; ffspec show --resolved writes them out
+recipe: {RECIPE}  # fills in network, loss, training and split; ffspec show --resolved writes them out
 
 dataset:
   csv:
@@ -116,7 +114,7 @@ dataset:
       - note                 # free text: sentences are no categories
       - goodbye_mail         # knows the target: by itself it tells every class
       - empty                # has no value at all
-  # To test on what comes later, write split: {validation: 0.15, test: 0.2, by: joined, shuffle: false}
+  # To test on what comes later, write split: {{validation: 0.15, test: 0.2, by: joined, shuffle: false}}
   prepare:
     missing: median
     missing_indicator: true  # tells the network where a number was missing
@@ -125,7 +123,7 @@ dataset:
 metrics: [accuracy, roc_auc]
 checks:
   improves: test.loss
-  test.accuracy: {min: 0.64}  # always answering no is right in 63 %
+  test.accuracy: {{min: 0.64}}  # always answering no is right in 63 %
 """
 
 
@@ -210,6 +208,21 @@ def test_rows_that_cannot_be_kept_together(by: str, said: str, tmp_path: Path) -
     with pytest.raises(SpecError) as caught:
         ffspec.propose(written(tmp_path, columns), "y", by=by)
     assert caught.value.diagnostics[0].head == said
+
+
+def test_dates_may_be_all_there_is(tmp_path: Path) -> None:
+    days = [f"2024-{1 + i % 12:02}-{1 + i % 28:02}" for i in range(100)]
+    text, spec = proposed(written(tmp_path, {"day": days, "visits": [i * i % 97 for i in range(100)]}), "visits")
+    assert "    dates: [day]      # read as year, month, day, weekday, hour and minute\n" in text
+    assert [item for item in api.check(spec, data=True) if item.severity is Severity.ERROR] == []
+
+
+def test_too_few_rows_for_so_many_classes(tmp_path: Path) -> None:
+    path = written(tmp_path, {"x": [i * 0.37 % 1 for i in range(30)], "y": [f"c{i % 5}" for i in range(30)]})
+    with pytest.raises(SpecError) as caught:
+        ffspec.propose(path, "y")
+    (fault,) = caught.value.diagnostics
+    assert fault.head == "error[FF035]: for 5 classes of 'y' there must be at least 35 rows with a target, found 30"
 
 
 def test_another_separator_is_found(tmp_path: Path) -> None:
@@ -320,68 +333,3 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
       - parts             # of type List(Int64): neither numbers nor texts"""
     )
     assert api.check(spec, data=True) == ()
-
-
-def cells(*values: str | None) -> str:
-    """Say what a column of a text file is read as, and why."""
-    column = profile(pl.Series("c", values, dtype=pl.String), text=True)
-    verdict = judge(column, text=True)
-    return f"{column.kind}: {verdict.reason or verdict.role}"
-
-
-MANY = [str(i * i % 1009) for i in range(60)]
-NUMERALS = "numerals: numbers written as texts: {} in row 1 and {} in row 2; write plain numbers in the file"
-
-
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        (MANY, "numbers: number"),
-        ([*MANY, "n/a", "NA", "-"], "numbers: number"),
-        ([*MANY, "inf"], "numbers: number"),
-        ([*MANY, "12O"], "numbers: number"),
-        ([f"{value}.5 kg" for value in MANY], NUMERALS.format("'0.5 kg'", "'1.5 kg'")),
-        ([f"{value},5" for value in MANY], NUMERALS.format("'0,5'", "'1,5'")),
-        ([*MANY, *"abcdefghi"], "mixed: numbers and texts: 'a' in row 61 and 'b' in row 62; write numbers in the file"),
-        ([*("0123" * 20), "4+", "4+", "4+"], "mixed: ordered"),
-        ([str(i) for i in range(60)], "numbers: counts the rows, from 0 to 59"),
-        (["yes", "no"] * 30, "texts: category"),
-        (["True", "FALSE"] * 30, "booleans: category"),
-        (["S", "M", "XL"] * 20, "texts: ordered"),
-        (["18-25", "<18", "26-64", "65+"] * 20, "texts: ordered"),
-        (["2024-01-31", "2024-02-01"] * 30, "dates: date"),
-        (["2024-01-31 10:30", "-", None] * 30, "dates: date"),
-        (["2024-01-31T10:30:00+01:00", "2024-01-31T10:30:00Z"] * 30, "dates: date"),
-        (
-            ["31.01.2024 10:30", "01.02.2024 11:00"] * 30,
-            "dates: dates such as '31.01.2024 10:30' in row 1; written as 2026-01-31 they can be used",
-        ),
-        ([f"k{i}" for i in range(60)], "texts: a different text in every row: it names the row"),
-        ([f"k{i % 40}" for i in range(60)], "texts: 40 different texts in 60 rows: names, not categories"),
-        (["7"] * 60, "numbers: is 7 in every row"),
-        (["a"] * 60, "texts: is 'a' in every row"),
-        (["a"] * 59 + ["b"], "texts: is 'a' in all rows but 1"),
-        (["x"] + [None] * 59, "texts: has a value in 1 row only"),
-        (["x"] * 30 + [None] * 30, "texts: category"),
-        ([None] * 60, "empty: has no value at all"),
-    ],
-)
-def test_what_a_column_is_good_for(values: list[str | None], said: str) -> None:
-    assert cells(*values) == said
-
-
-@pytest.mark.parametrize(
-    ("levels", "order"),
-    [
-        (["high", "Low", "medium"], ("Low", "medium", "high")),
-        (["Ideal", "Fair", "Premium", "Very Good", "Good"], ("Fair", "Good", "Very Good", "Premium", "Ideal")),
-        (["65+", "<18", "18-25", "26 to 64"], ("<18", "18-25", "26 to 64", "65+")),
-        (["10-20", "0-9", "15-30"], None),
-        (["low", "high"], None),
-        (["low", "LOW", "high"], None),
-        (["1 kg", "2 kg", "3 kg"], None),
-        (["red", "green", "blue"], None),
-    ],
-)
-def test_levels_in_order(levels: list[str], order: tuple[str, ...] | None) -> None:
-    assert order_of(levels) == order

@@ -77,7 +77,6 @@ def _look(  # noqa: PLR0913 - as for `propose`
     by: str | None = None,
     folder: str | os.PathLike[str] | None = None,
 ) -> Proposal:
-    from ffspec.data.problems import problem
     from ffspec.proposal import text
     from ffspec.proposal.groups import keeper
     from ffspec.proposal.reading import read
@@ -85,25 +84,21 @@ def _look(  # noqa: PLR0913 - as for `propose`
     from ffspec.proposal.target import settle
 
     sheet = read(file, target)
-    held, frame = _labelled(sheet, target)
-    settled = settle(held, task, text=sheet.text)
-    unlabelled = sheet.frame.height - frame.height
-    settled, frame = _without_rare(settled, frame)
+    held, labelled = _labelled(sheet, target)
+    settled, frame = _without_rare(settle(held, task, text=sheet.text), labelled)
     owner = None if by is None else keeper(frame, by, target, text=sheet.text)
     columns = {name: frame.get_column(name) for name in frame.columns if name not in (target, by)}
     judged = _verdicts(columns, settled, held.marks, text=sheet.text)
     verdicts = tuple(without_leaks(without_doubles(judged), settled))
-    if not any(verdict.used for verdict in verdicts):
-        told = "; ".join(f"{verdict.name!r} {verdict.reason}" for verdict in verdicts[:3])
-        raise problem("FF037", f"no column is left to predict from: {told or 'there is none beside the target'}", ())
+    _require_some(verdicts)
     findings = text.Findings(
-        path=_seen(file, file.parent if folder is None else pathlib.Path(folder)),
+        path=_seen(file, folder),
         source="csv" if sheet.text else "parquet",
         separator=sheet.separator,
         headless=sheet.headless,
         rows=frame.height,
         repeated=_repeated(frame, [target, *(verdict.name for verdict in verdicts if verdict.used)]),
-        unlabelled=unlabelled,
+        unlabelled=sheet.frame.height - labelled.height,
         target=settled,
         verdicts=verdicts,
         marks=_marks(settled, held, judged) if sheet.text else (),
@@ -111,6 +106,19 @@ def _look(  # noqa: PLR0913 - as for `propose`
         by=owner,
     )
     return Proposal(text=text.write(findings), target=settled, verdicts=verdicts, rows=frame.height)
+
+
+def _require_some(verdicts: tuple[Verdict, ...]) -> None:
+    """Refuse a table of which nothing can be used.
+
+    Raises:
+        SpecError: FF037.
+    """
+    from ffspec.data.problems import problem
+
+    if not any(verdict.used for verdict in verdicts):
+        told = "; ".join(f"{verdict.name!r} {verdict.reason}" for verdict in verdicts[:3])
+        raise problem("FF037", f"no column is left to predict from: {told or 'there is none beside the target'}", ())
 
 
 def _marks(target: Target, held: ColumnProfile, judged: list[Verdict]) -> tuple[str, ...]:
@@ -178,15 +186,15 @@ def _repeated(frame: pl.DataFrame, used: list[str]) -> int:
     return frame.height - pl.DataFrame([frame.get_column(name) for name in used]).n_unique()
 
 
-def _seen(file: pathlib.Path, folder: pathlib.Path) -> str:
-    """Return a file as seen from a folder.
+def _seen(file: pathlib.Path, folder: str | os.PathLike[str] | None) -> str:
+    """Return a file as seen from a folder, its own if none is given.
 
     Raises:
         SpecError: FF038, it lies outside.
     """
     from ffspec.data.problems import problem
 
-    root, real = os.path.realpath(folder), os.path.realpath(file)
+    root, real = os.path.realpath(file.parent if folder is None else folder), os.path.realpath(file)
     if not pathlib.Path(real).is_relative_to(root):
         hint = "write it there: the data may lie beside the spec, or in a folder below"
         raise problem("FF038", f"the spec must lie in the folder of its data, or above it, found {folder}", (), hint)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Task: TypeAlias = Literal["classification", "regression"]
 
-PER_CLASS = 5
-"""With fewer rows for each whole number, on average, they are amounts rather than classes."""
+PER_CLASS = 7
+"""With fewer rows for each class the smallest split has not one of each; whole numbers are amounts then."""
 LEAST = 3
 """Rows of a class for each of three splits to have one."""
 FORGONE = 0.05
@@ -93,7 +93,7 @@ def _rare(column: ColumnProfile, counts: dict[str, int], *, text: bool) -> tuple
     """Return the classes with too few rows to learn and to test, if they can be left out.
 
     Raises:
-        SpecError: FF034, they cannot.
+        SpecError: FF034, they cannot; FF035, there are too many classes for so few rows.
     """
     rare = {label: rows for label, rows in counts.items() if rows < LEAST}
     few = sum(rare.values()) <= FORGONE * column.present and len(rare) <= 10
@@ -101,6 +101,10 @@ def _rare(column: ColumnProfile, counts: dict[str, int], *, text: bool) -> tuple
         found = some(f"{shown(label)} has {counted(rows, 'row')}" for label, rows in rare.items())
         message = f"every class of the target {column.name!r} must have at least {LEAST} rows, but {found}"
         raise problem("FF034", message, (), "leave such rows out of the file, or gather more of them")
+    kept = len(counts) - len(rare)
+    if counts and column.present - sum(rare.values()) < PER_CLASS * kept:
+        message = f"for {kept} classes of {column.name!r} there must be at least {PER_CLASS * kept} rows with a target"
+        raise problem("FF035", f"{message}, found {column.present - sum(rare.values())}", ())
     return tuple(rare)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from ffspec.data.problems import counted, some
 from ffspec.diagnostics import brief
 from ffspec.proposal.columns import share, shown
 from ffspec.scalars import notation
+from ffspec.spec.recipes import RECIPES, Case
 
 if TYPE_CHECKING:
     from ffspec.data.profile import ColumnProfile
@@ -23,6 +24,8 @@ WIDTH = 110
 """Columns of a line at most, where it can be helped."""
 APART = 44
 """Where a comment behind a value stands at most, so that one long value does not push all of them away."""
+MANY = 20
+"""Levels above which the rare ones are put together."""
 TELLING = 0.01
 """With a smaller share of missing cells, that one is missing can tell nothing."""
 NAMED = 10
@@ -234,19 +237,28 @@ def _split(found: Findings) -> Iterator[Line]:
 
 
 def _prepare(found: Findings) -> Iterator[Line]:
-    """Write what the recipe does not know of the columns."""
+    """Write what the columns need and the recipe does not give."""
     used = [verdict for verdict in found.verdicts if verdict.used]
     numbers = [verdict.column for verdict in used if verdict.role == "number"]
-    holes = any(column.missing >= TELLING * column.rows for column in numbers)
-    many = [verdict for verdict in used if verdict.role == "category" and verdict.column.distinct > 20]
-    if not holes and not many:
-        return
-    yield Line("  prepare:")
-    if holes:
-        yield Line("    missing: median")
-        yield Line("    missing_indicator: true", "tells the network where a number was missing")
-    if many:
-        yield Line("    min_rows: 5", f"rarer levels of {some([_name(v) for v in many])} are one level, unknown")
+    many = [_name(verdict) for verdict in used if verdict.role == "category" and verdict.column.distinct > MANY]
+    given = _prepared(found)
+    lines = []
+    if any(column.missing >= TELLING * column.rows for column in numbers) and "missing_indicator" not in given:
+        # An indicator needs cells that are filled, whoever says so.
+        lines.append(Line("    missing: median"))
+        lines.append(Line("    missing_indicator: true", "tells the network where a number was missing"))
+    if many and "min_rows" not in given:
+        lines.append(Line("    min_rows: 5", f"rarer levels of {some(many)} are one level, unknown"))
+    if lines:
+        yield Line("  prepare:")
+        yield from lines
+
+
+def _prepared(found: Findings) -> Container[str]:
+    """Return what the recipe says of preparing, where the spec leaves it out."""
+    case = Case(task="classes" if found.target.counts else "values", validation=True, loss=None)
+    given: Container[str] = RECIPES[found.recipe](case).get("dataset", {}).get("prepare", {})
+    return given
 
 
 def _judgement(found: Findings) -> list[Line]:
@@ -293,8 +305,3 @@ def _unequal(target: Target) -> str:
 def _above(value: float) -> float:
     """Return the next hundredth above."""
     return min(floor(100 * value + 1e-9) + 1, 100) / 100
-
-
-def listed(names: Iterable[str]) -> str:
-    """Name a few columns, and count the others."""
-    return some([notation(brief(name, 40)) for name in names], most=4)

@@ -43,7 +43,7 @@ def sample(total: int, most: int) -> Ints:
 
 def sampled(rows: int, columns: int) -> Ints:
     """Return the rows on which each of so many columns can be looked at."""
-    return sample(rows, max(ROWS // 10, min(ROWS, CELLS // columns)))
+    return sample(rows, max(ROWS // 10, min(ROWS, CELLS // max(columns, 1))))
 
 
 def blocks(x: Floats) -> Iterator[slice]:
