@@ -65,7 +65,8 @@ def dump_resolved(source: Source) -> str:
     from ffspec.writer import dump as to_text
 
     spec = _spec(source)
-    return to_text(resolve(spec, planner.plan(spec), Path()), full=True)
+    made = planner.plan(spec)
+    return to_text(resolve(planner.settle(spec, made.facts), made, Path()), full=True)
 
 
 def check(  # noqa: PLR0913 - each is one thing a caller may want to set

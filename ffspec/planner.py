@@ -16,6 +16,7 @@ from ffspec.spec.metrics import find_metric
 from ffspec.spec.outputs import last_linear, output_problems, outputs_needed, with_output
 from ffspec.spec.placing import Columns, misplaced
 from ffspec.spec.step import Call, Misfit, Shape, Step
+from ffspec.spec.training import settled
 
 if TYPE_CHECKING:
     from ffspec.spec.dataset import Dataset
@@ -76,6 +77,12 @@ def plan(spec: Spec, facts: Facts | None = None) -> Plan:
     return made.plan
 
 
+def settle(spec: Spec, facts: Facts) -> Spec:
+    """Return a spec with what depends on the number of rows settled, as far as it is known."""
+    training = settled(spec.training, facts.rows.get("train"))
+    return spec if training is spec.training else spec.model_copy(update={"training": training})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What can be planned of a spec that need not be whole."""
@@ -103,6 +110,8 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> Draft:
         facts: As for `plan`.
     """
     facts = static_facts(parts) if facts is None else facts
+    if parts.get("training") is not None:
+        parts = {**parts, "training": settled(parts["training"], facts.rows.get("train"))}
     layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
     loss: Loss | None = parts.get("loss")
     fold = _Fold(loss, ending(layers), Columns.of(facts))

@@ -88,9 +88,12 @@ def _rows_of(plan: Plan) -> str:
 
 
 def _training(spec: Spec, plan: Plan) -> str:
-    training = spec.training
+    from ffspec.planner import settle
+
+    training = settle(spec, plan.facts).training
     steps = f"{count(plan.steps_per_epoch)} step{'' if plan.steps_per_epoch == 1 else 's'}"
-    size = "all rows" if training.batch_size == "all" else f"{training.batch_size} rows"
+    sizes = {"all": "all rows", "auto": "64 or 256 rows"}
+    size = sizes.get(str(training.batch_size), f"{training.batch_size} rows")
     return f"{plan.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}"
 
 

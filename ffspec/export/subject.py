@@ -119,6 +119,7 @@ def survey(spec: Spec, *, allow_outside: bool = False) -> Subject:
         SpecError: The data cannot be used, or the network does not fit it.
     """
     loaded = load_spec(spec, allow_outside=allow_outside)
+    spec = planner.settle(spec, loaded.facts)
     plan = planner.plan(spec, loaded.facts)
     raw = narrowed(_raw(spec, allow_outside=allow_outside), loaded.preparation)
     target = settle(raw.target, planner.target_kind(dict(spec)), ("dataset",))

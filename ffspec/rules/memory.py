@@ -9,6 +9,7 @@ from ffspec.limits import shortage, shown
 from ffspec.rules.rule import StaticRule
 from ffspec.spec.ensembles import members_of
 from ffspec.spec.step import LINEARS
+from ffspec.spec.training import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +72,8 @@ def needs(plan: Plan, parts: Mapping[str, Any]) -> dict[str, int]:
     # The weights, their gradients, and a copy to see how far the first step of an epoch moves them.
     kept = 3 + _states(plan, parts) + (training.early_stopping is not None)
     rows = {name: count or 0 for name, count in facts.rows.items()}
-    size = rows.get("train", 0) if training.batch_size == "all" else min(training.batch_size, rows.get("train", 0))
+    asked = settled(training, rows.get("train", 0)).batch_size
+    size = min(asked, rows.get("train", 0)) if isinstance(asked, int) else rows.get("train", 0)
     # As float64 the tensors are the loaded rows themselves. Shuffled rows are gathered once an epoch.
     held = sum(rows.values()) if number == 4 else 0
     gathered = rows.get("train", 0) if training.shuffle and size < rows.get("train", 0) else 0

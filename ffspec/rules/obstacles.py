@@ -83,7 +83,7 @@ class LonelyRow(StaticRule):
         normed = any(step.call.target == "nn.BatchNorm1d" for step in walk(draft.steps))
         if training is None or not normed:
             return
-        size = rows if training.batch_size == "all" else training.batch_size
+        size = training.batch_size if isinstance(training.batch_size, int) else rows
         if size is None or size == 0 or (training.drop_last and rows is not None and rows < size):
             return
         here = ("training", "batch_size")

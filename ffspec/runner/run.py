@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -14,6 +14,7 @@ from ffspec.builder.streams import untouched
 from ffspec.data import load_spec
 from ffspec.diagnostics import DivergedError, FfspecError, Severity, SpecError
 from ffspec.planner import plan as make_plan
+from ffspec.planner import settle
 from ffspec.rules import inspect
 from ffspec.rules.network import is_linear_model
 from ffspec.rules.outcomes import OUTCOMES
@@ -123,6 +124,7 @@ def execute(request: Request, review: Review, observer: Observer | None = None) 
     """
     observer = observer or Silent()
     loaded, plan = prepare(request, review)
+    request = replace(request, spec=settle(request.spec, loaded.facts))
     observer.on_findings(review.told, review)
     if request.out is None:
         return _run(request, review, observer, loaded=loaded, plan=plan)
@@ -149,6 +151,7 @@ def go_on(
     observer = observer or Silent()
     check_files(directory, force=force)
     loaded, plan = prepare(request, review)
+    request = replace(request, spec=settle(request.spec, loaded.facts))
     observer.on_findings(review.told, review)
     state, identity, damaged = newest(directory)
     for name in damaged:
@@ -233,8 +236,8 @@ def inspect_network(request: Request, review: Review) -> None:
     Raises:
         SpecError: The data or the spec cannot be used.
     """
-    spec = request.spec
     loaded, plan = prepare(request, review)
+    spec = settle(request.spec, loaded.facts)
     with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
         setup = set_up(spec, plan, loaded)
         review.take(_probe(setup, review, check(setup.network, setup.splits, setup.judge), STEPS))

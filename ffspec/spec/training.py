@@ -55,9 +55,12 @@ class Training(Node):
         description="The most optimizer steps in all: epochs then are as many as fit into them, but at least one.",
     )
     batch_size: Annotated[
-        Annotated[int, Field(ge=1, le=100_000_000)] | Literal["all"],
-        Either("a whole number or 'all'"),
-        Field(description="Rows of a step; all: the whole training split."),
+        Annotated[int, Field(ge=1, le=100_000_000)] | Literal["all", "auto"],
+        Either("a whole number, 'all' or 'auto'"),
+        Field(
+            description="Rows of a step; all: the whole training split; auto: 64 of fewer than 2,000 training rows, "
+            "else 256."
+        ),
     ] = 32
     shuffle: bool = Field(True, description="Whether the rows come in a new order every epoch.")
     drop_last: bool = Field(False, description="Whether a last batch with fewer rows is left out.")
@@ -90,6 +93,17 @@ class Training(Node):
         "float32", description="The numbers' type; bf16: float32 weights, bfloat16 matrix products (autocast)."
     )
     threads: int = Field(1, ge=1, le=4096, description="CPU threads; small networks are fastest, and exact, with one.")
+
+
+def settled(training: Training, rows: int | None) -> Training:
+    """Return a loop whose batches have a size, where the number of training rows is known."""
+    if training.batch_size != "auto" or rows is None:
+        return training
+    return training.model_copy(update={"batch_size": 64 if rows < FEW_ROWS else 256})
+
+
+FEW_ROWS = 2_000
+"""Of fewer rows `auto` makes smaller batches, for an epoch of large ones is only a few steps."""
 
 
 class Bound(Node):

@@ -97,7 +97,7 @@ layers: [{linear: 4}, relu, linear]
 loss: mse
 optimizer: {adam: 0.01}
 scheduler: {cosine_annealing: {interval: step}}
-training: {epochs: 9, batch_size: 64, max_steps: 17}
+training: {epochs: 9, batch_size: auto, max_steps: 17}
 """,
     "many_centres": f"""
 dataset: {{blobs: {{n_samples: 160, centers: 40, labels: [{", ".join(str(index % 3) for index in range(40))}]}}}}
