@@ -308,6 +308,18 @@ loss: bce_with_logits
 optimizer: {adam: 0.01}
 training: {epochs: 3, precision: float64, batch_size: 8}
 """,
+    "members_of_columns": """
+dataset:
+  csv: {path: mixed.csv, target: kind, split_column: part}
+  prepare: {categories: codes}
+layers:
+  - ensemble:
+      members: 2
+      layers: [embedding, {periodic: {n_frequencies: 3}}, scale, {linear: 5}, {parametric: selu}, linear]
+loss: cross_entropy
+optimizer: {adam: 0.01}
+training: {epochs: 2, batch_size: 8}
+""",
     "codes": """
 dataset:
   csv: {path: semicolons.csv, target: 'the y''s', separator: ';', categorical: [code]}
