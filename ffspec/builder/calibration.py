@@ -125,14 +125,18 @@ def _agreement(measure: str, right: Tensor, said: Tensor) -> Tensor:
     return (right * rejected - (said - right) * (positive - right)) / size.clamp(min=1)
 
 
-def expected_calibration_error(probability: Tensor, truth: Tensor) -> float:
+def expected_calibration_error(probability: Tensor, truth: Tensor, weight: Tensor | None = None) -> float:
     """Return how far the highest probability is from how often it is right, over 15 bins (Naeini et al. 2015).
 
     Args:
         probability: Of each class, (N, C).
         truth: Class numbers, (N,).
+        weight: How much each row counts, (N,); all the same if None.
     """
     confidence, label = probability.max(dim=1)
     bins = (confidence * 15).ceil().long().clamp(1, 15) - 1
-    gaps = torch.bincount(bins, (label == truth).double() - confidence, minlength=15)
+    gap = (label == truth).double() - confidence
+    if weight is not None:
+        gap = gap * weight * (len(truth) / weight.sum())
+    gaps = torch.bincount(bins, gap, minlength=15)
     return float(gaps.abs().sum() / len(truth))

@@ -39,6 +39,34 @@ def build_loss(call: Call, *, counts: Sequence[int] = (), dtype: torch.dtype = t
     return construct(replace(call, arguments=arguments))
 
 
+class WeightedMean(nn.Module):
+    """The mean of the rows' losses, each with a weight of its own: sum(w l) / sum(w).
+
+    Where classes have weights too, a row counts with the product of both, as in PyTorch's mean. Rows that weigh nothing
+    at all have a loss of 0.
+
+    Shape: output (B, C), target (B,) or (B, C), weight (B,) to a scalar.
+    """
+
+    def __init__(self, losses: nn.Module) -> None:
+        super().__init__()
+        self.losses = losses
+        self._classes = losses.weight if isinstance(losses, nn.CrossEntropyLoss | nn.NLLLoss) else None
+
+    def forward(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Return the weighted mean."""
+        losses: Tensor = self.losses(output, target)
+        rows = losses.flatten(1).mean(dim=1) if losses.dim() > 1 else losses
+        total = (weight if self._classes is None else weight * self._classes[target]).sum()
+        return (rows * weight).sum() / total.clamp(min=torch.finfo(weight.dtype).tiny)
+
+
+def build_weighted(call: Call, *, counts: Sequence[int] = (), dtype: torch.dtype = torch.float32) -> WeightedMean:
+    """Build the loss a call names for rows that have weights; see `build_loss`."""
+    apart = replace(call, arguments={**call.arguments, "reduction": "none"})
+    return WeightedMean(build_loss(apart, counts=counts, dtype=dtype))
+
+
 def balanced(counts: Sequence[int]) -> list[float]:
     """Return rows / (classes * rows of the class) for each class, as scikit-learn's `balanced` does."""
     rows = sum(counts)

@@ -71,9 +71,14 @@ class PerceptronLoss(nn.Module):
     On the boundary, f(x) = 0, a row counts as wrong, as in his rule: weights of zero learn from the first row on. So
     the gradient there is that of -y f(x), which clamp passes on and relu does not.
 
-    Shape: output (B, F) and target (B, F) to a scalar.
+    Shape: output (B, F) and target (B, F) to a scalar; without `reduction` to (B, F).
     """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
 
     def forward(self, output_BF: Tensor, target_BF: Tensor) -> Tensor:
         """Return the mean over all elements."""
-        return (-target_BF * output_BF).clamp(min=0).mean()
+        losses = (-target_BF * output_BF).clamp(min=0)
+        return losses.mean() if self.reduction == "mean" else losses

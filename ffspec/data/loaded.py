@@ -52,6 +52,8 @@ class Raw:
     target: RawTarget
     fixed: Mapping[str, Ints] = field(default_factory=dict)
     """The rows the source itself puts into a split."""
+    weights: Floats | None = None
+    """Shape (N,): how much each row counts; all the same if None."""
     ranks: Ints | None = None
     """Shape (N,): the place of each row's value of `split.by` among all of them; equal values have equal places."""
 
@@ -64,6 +66,8 @@ class Split:
     """Shape (N, F), contiguous."""
     y: Floats | Ints
     """Class codes of shape (N,), or values of shape (N, C)."""
+    weight: Floats | None = None
+    """Shape (N,): how much each row counts; all the same if None."""
 
     def __len__(self) -> int:
         """Return the number of rows."""

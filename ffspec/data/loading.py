@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -63,6 +64,8 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     raw = narrowed(raw, preparation)
     _refuse_wide(raw, preparation, path)
     splits = _prepared(_recoded(raw, preparation), target.y, rows, preparation, path)
+    if raw.weights is not None:
+        splits = _weighted(splits, raw.weights, rows, (*path, "weight"))
     return Loaded(
         splits=splits,
         facts=_facts(target, preparation, splits),
@@ -144,6 +147,18 @@ def _prepared(
     stops = np.cumsum([len(chosen) for chosen in rows.values()])[:-1]
     parts = zip(rows.items(), np.split(x, stops), strict=True)
     return {name: Split(part, y[chosen]) for (name, chosen), part in parts}
+
+
+def _weighted(splits: dict[str, Split], weights: Floats, rows: Mapping[str, Ints], path: Path) -> dict[str, Split]:
+    """Return the splits with the weights of their rows.
+
+    Raises:
+        SpecError: FF033, no row of a split counts.
+    """
+    for name, chosen in rows.items():
+        if not weights[chosen].any():
+            raise problem("FF033", f"a row of {name} must have a weight above 0, found none", path)
+    return {name: replace(split, weight=weights[rows[name]]) for name, split in splits.items()}
 
 
 def _recoded(raw: Raw, preparation: Preparation) -> Floats:

@@ -15,7 +15,7 @@ from ffspec.data.dates import PARTS, UNIT, Moments, no_dates, parts_of, read_dat
 from ffspec.data.files import Folder, read_file, refuse_large
 from ffspec.data.fitted import DatePart, Order, Reading
 from ffspec.data.incoming import no_places, require_columns
-from ffspec.data.loaded import Ints, Raw, RawTarget
+from ffspec.data.loaded import Floats, Ints, Raw, RawTarget
 from ffspec.data.problems import problem, quoted, some
 from ffspec.data.ranking import comparable
 from ffspec.diagnostics import Path
@@ -69,7 +69,8 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
     main = read_file(table, table.path, folder, (*path, "path"))
     require_columns(_asked(table, by), tuple(main.columns))
     features = _features(table, main.columns, by)
-    used = list(dict.fromkeys([*features, *table.targets, *(name for name in (table.split_column, by) if name)]))
+    others = (name for name in (table.split_column, table.weight, by) if name)
+    used = list(dict.fromkeys([*features, *table.targets, *others]))
     frames = {table.path: _chosen(main, used)}
     for name, file in table.files.items():
         other = read_file(table, file, folder, (*path, name))
@@ -87,6 +88,7 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
         target=_target(sheet),
         fixed=_fixed(sheet),
         ranks=None if by is None else _ranks(sheet, by),
+        weights=None if table.weight is None else _weights(sheet, table.weight),
     )
 
 
@@ -105,7 +107,7 @@ def _asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:
         yield by, ("dataset", "split", "by")
     for name in table.orders:
         yield name, (*path, "ordered", name)
-    for field in ("target", "columns", "drop", "categorical", "dates", "split_column"):
+    for field in ("target", "columns", "drop", "categorical", "dates", "split_column", "weight"):
         value = getattr(table, field)
         if isinstance(value, str):
             yield value, (*path, field)
@@ -114,7 +116,7 @@ def _asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:
 
 
 def _features(table: Table, columns: Sequence[str], by: str | None) -> list[str]:
-    others = {*table.targets, *(table.drop or ()), table.split_column}
+    others = {*table.targets, *(table.drop or ()), table.split_column, table.weight}
     if by not in {*(table.categorical or ()), *(table.dates or ()), *table.orders}:
         others.add(by)
     features = list(table.columns or (name for name in columns if name not in others))
@@ -171,6 +173,25 @@ def _ranks(sheet: Sheet, name: str) -> Ints:
     if len(holes):
         raise no_value(name, [sheet.row(row) for row in holes.tolist()])
     return series.rank("dense").cast(pl.Int64).to_numpy()
+
+
+def _weights(sheet: Sheet, name: str) -> Floats:
+    """Return how much each row counts.
+
+    Raises:
+        SpecError: FF033, a cell is no number of at least 0.
+    """
+    path = (*sheet.path, "weight")
+    series = _typed(sheet, name, path)
+    if not series.dtype.is_numeric():
+        raise problem("FF033", f"column {name!r} must hold weights, numbers of at least 0, found {series.dtype}", path)
+    weights = series.cast(pl.Float64).to_numpy().astype(np.float64)
+    wrong = np.flatnonzero(~(weights >= 0) | ~np.isfinite(weights)).tolist()
+    if wrong:
+        cells = ("none" if np.isnan(weights[row]) else f"{weights[row]:g}" for row in wrong)
+        found = some(f"{cell} in row {sheet.row(row)}" for cell, row in zip(cells, wrong, strict=True))
+        raise problem("FF033", f"column {name!r} must hold weights, numbers of at least 0, found {found}", path)
+    return weights
 
 
 def _fixed(sheet: Sheet) -> dict[str, Ints]:

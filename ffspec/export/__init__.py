@@ -54,6 +54,11 @@ def _refuse(spec: Spec) -> None:
         message = "a script has no arrays handed over: its rows must be in a file, in the spec, or drawn"
         hint = "write them to a file, and name it: csv: {path: rows.csv, target: y}"
         raise SpecError((Diagnostic(code="FF018", message=message, path=("dataset",), hint=hint),))
+    if isinstance(spec.dataset.source, Table) and spec.dataset.source.weight is not None:
+        message = "a script has no weights of rows"
+        path = ("dataset", spec.dataset.source.name, "weight")
+        hint = "leave the column out of the data, or train with ffspec"
+        raise SpecError((Diagnostic(code="FF018", message=message, path=path, hint=hint),))
     if spec.training.device != "cpu":
         message = f"a script computes the same bits on the CPU only, found device: {spec.training.device}"
         hint = "write it for the CPU: --set training.device=cpu"

@@ -52,14 +52,15 @@ def fit_baselines(loaded: Loaded, metrics: Sequence[Metric], split: str) -> tupl
         return ()
     chosen = np.arange(0, len(train), _stride(loaded))
     constant = _constant(loaded, len(judged))
-    fitted = _linear(loaded, train.x[chosen], train.y[chosen], judged.x)
+    fitted = _linear(loaded, chosen, judged.x)
+    weight = None if judged.weight is None else torch.from_numpy(judged.weight)
     classes = None if loaded.classes is None else len(loaded.classes)
     outputs = {"mean" if classes is None else "majority class": (constant, len(train)), LINEAR: (fitted, len(chosen))}
     loss = MSE() if classes is None else CrossEntropy()
     made = []
     for name, (output, rows) in outputs.items():
         if output is not None:
-            found = measure(torch.from_numpy(output), torch.from_numpy(judged.y), loss, classes, metrics)
+            found = measure(torch.from_numpy(output), torch.from_numpy(judged.y), loss, classes, metrics, weight=weight)
             made.append(Baseline(name=name, split=split, measures=found, rows=rows))
     return tuple(made)
 
@@ -123,28 +124,33 @@ def _stride(loaded: Loaded) -> int:
 
 def _constant(loaded: Loaded, rows: int) -> Any:
     """Return the output of a model that ignores the features: log-frequencies, or the mean."""
-    y = loaded.splits["train"].y
+    y, weight = loaded.splits["train"].y, loaded.splits["train"].weight
     if loaded.classes is None:
-        return np.tile(y.mean(axis=0), (rows, 1))
-    counts = np.bincount(y, minlength=len(loaded.classes))
-    return np.tile(np.log(np.maximum(counts, 1e-9) / len(y)), (rows, 1))
+        return np.tile(y.mean(axis=0) if weight is None else np.average(y, axis=0, weights=weight), (rows, 1))
+    counts = np.bincount(y, weights=weight, minlength=len(loaded.classes))
+    return np.tile(np.log(np.maximum(counts, 1e-9) / counts.sum()), (rows, 1))
 
 
-def _linear(loaded: Loaded, x: Any, y: Any, rows: Any) -> Any:
+def _linear(loaded: Loaded, chosen: Any, rows: Any) -> Any:
     """Return the output of a linear model, as scores of all classes or as numbers; None where there is none to fit."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
+    train = loaded.splits["train"]
+    chosen = chosen if train.weight is None else chosen[train.weight[chosen] > 0]
+    x, y, weight = train.x[chosen], train.y[chosen], None if train.weight is None else train.weight[chosen]
+    if not len(y):
+        return None
     center, scale = x.mean(axis=0), x.std(axis=0)
     scale[scale == 0] = 1.0
     x, rows = (x - center) / scale, (rows - center) / scale
     if loaded.classes is None:
-        return Ridge().fit(x, y).predict(rows).reshape(len(rows), -1)
+        return Ridge().fit(x, y, weight).predict(rows).reshape(len(rows), -1)
     present = np.unique(y)
     if len(present) < 2:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a baseline that stops early is a baseline still
-        model = LogisticRegression(max_iter=200).fit(x, y)
+        model = LogisticRegression(max_iter=200).fit(x, y, weight)
     output = np.full((len(rows), len(loaded.classes)), -np.inf)
     with np.errstate(divide="ignore"):  # far rows are sure to the last bit
         output[:, present] = model.predict_log_proba(rows)

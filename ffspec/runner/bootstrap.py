@@ -37,7 +37,7 @@ NORMAL = 1.959964
 def intervals(
     reading: Reading, metrics: Sequence[Metric], losses: tuple[Any, Any] | None, found: Mapping[str, float], seed: int
 ) -> dict[str, Interval]:
-    """Return the 95 % interval of the loss and of every metric that is defined.
+    """Return the 95 % interval of the loss and of every metric that is defined; none where rows have weights.
 
     Args:
         reading: What the metrics are computed from.
@@ -46,6 +46,8 @@ def intervals(
         found: The measures of all rows.
         seed: What the resamples are drawn from.
     """
+    if reading.weight is not None:  # a resample is told by counts of rows
+        return {}
     rows = len(reading.truth)
     statistics: dict[str, tuple[Statistic, int]] = {}
     if losses is not None:

@@ -21,6 +21,7 @@ from ffspec.runner.metrics import measure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ffspec.builder.loss import WeightedMean
     from ffspec.builder.scaling import TargetScale
     from ffspec.spec.kinds import Loss
     from ffspec.spec.metrics import Metric
@@ -42,6 +43,9 @@ class Batch:
     """Class numbers (B,), or numbers (B, C)."""
     target: Tensor
     """What the loss compares the output with, while training; with a target_scale, it is standardised."""
+
+    weight: Tensor | None = None
+    """How much each row counts, (B,); all the same if None."""
 
     @property
     def rows(self) -> int:
@@ -68,13 +72,16 @@ class Judge:
     threshold: float | None = None
     """From which probability on the second of two classes is predicted; None: where it is the likelier."""
 
+    weighted: WeightedMean | None = None
+    """The loss of rows that have weights."""
+
     def loss_of(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the loss of an output of eval mode: in the units of the target where they are those of the loss."""
         if self.scale is None:
-            return self._compared(output, batch.target)
+            return self._compared(output, batch.target, batch.weight)
         if self.spec.name in UNITS:
-            return self._compared(output, batch.y.to(batch.target.dtype))
-        return self._compared(self.scale.standardise(output), batch.target)
+            return self._compared(output, batch.y.to(batch.target.dtype), batch.weight)
+        return self._compared(self.scale.standardise(output), batch.target, batch.weight)
 
     @property
     def unit(self) -> float:
@@ -83,20 +90,26 @@ class Judge:
             return 1.0
         return float(self.scale.scale.double().pow(UNITS[self.spec.name]).mean())
 
-    def _compared(self, output: Tensor, target: Tensor) -> Tensor:
-        loss: Tensor = self.loss(output, target)
+    def _compared(self, output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        loss: Tensor
+        if self.weighted is not None and weight is not None:
+            loss = self.weighted(output, target, weight)
+        else:
+            loss = self.loss(output, target)
         return loss
 
-    def train_loss(self, output: Tensor, target: Tensor) -> Tensor:
+    def train_loss(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the loss of an output in train mode: of an ensemble the mean of its members' own losses.
 
         Args:
             output: (B, C), or of an ensemble (M * B, C), one member's rows after the other's.
             target: What each of the B rows is compared with.
+            weight: How much each of them counts; all the same if None.
         """
         if self.members > 1:
             target = target.repeat(self.members, *[1] * (target.dim() - 1))
-        return self._compared(output, target)
+            weight = None if weight is None else weight.repeat(self.members)
+        return self._compared(output, target, weight)
 
     def objective(self, loss: Tensor) -> Tensor:
         """Return what is differentiated: the sum of the losses of members that have nothing in common, else the mean.
@@ -194,10 +207,16 @@ def _measured(name: str, output: Tensor, batch: Batch, judge: Judge) -> Measures
         loss = float(judge.loss_of(output, batch))
     if not isfinite(loss):
         raise DivergedError(f"the loss on the {name} split is {loss}")
-    return {
-        "loss": loss,
-        **measure(output, batch.y, judge.spec, judge.classes, judge.metrics, threshold=judge.threshold),
-    }
+    found = measure(
+        output,
+        batch.y,
+        judge.spec,
+        judge.classes,
+        judge.metrics,
+        threshold=judge.threshold,
+        weight=batch.weight,
+    )
+    return {"loss": loss, **found}
 
 
 def _bits(network: nn.Module) -> list[Tensor]:

@@ -160,7 +160,7 @@ def _deviation(values: list[float], rows: list[int]) -> float:
 
 def _out_of_fold(results: Sequence[Result]) -> Measures:
     """Return the metrics of all rows tested on, taken together."""
-    outputs, targets = [], []
+    outputs, targets, weights = [], [], []
     for one in results:
         split = one.data.splits["test"]
         parameter = next(one.model.parameters())
@@ -169,10 +169,12 @@ def _out_of_fold(results: Sequence[Result]) -> Measures:
         with torch.inference_mode():
             outputs.append(forward(one.model, x_BF, judge).cpu())
         targets.append(torch.from_numpy(split.y))
+        weights += [] if split.weight is None else [torch.from_numpy(split.weight)]
     first = results[0]
     classes = None if first.data.classes is None else len(first.data.classes)
     metrics = chosen_metrics(first.spec, first.plan)
-    return measure(torch.cat(outputs), torch.cat(targets), first.spec.loss, classes, metrics)
+    weight = torch.cat(weights) if weights else None
+    return measure(torch.cat(outputs), torch.cat(targets), first.spec.loss, classes, metrics, weight=weight)
 
 
 def _baselines(results: Sequence[Result]) -> tuple[Baseline, ...]:

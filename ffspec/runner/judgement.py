@@ -89,8 +89,8 @@ def judge_split(  # noqa: PLR0913 - what it depends on
     batch = splits[split]
     with eval_mode(network), torch.inference_mode():
         output = forward(network, batch.x, judge)
-        losses = row_losses(output, batch, judge) if split == "test" else None
-    reading = read(output, batch.y, judge.spec, judge.classes, judge.threshold)
+        losses = row_losses(output, batch, judge) if split == "test" and batch.weight is None else None
+    reading = read(output, batch.y, judge.spec, judge.classes, judge.threshold, weight=batch.weight)
     sure = intervals(reading, judge.metrics, losses, after[split], seed) if split == "test" else {}
     if names is None:
         return Judgement(split=split, intervals=sure, reading=reading, seed=seed)

@@ -49,7 +49,8 @@ class Cursor:
     """The learning rate this epoch began with."""
     total: Tensor | None = None
     """The sum of the losses of this epoch's rows so far."""
-    rows: int = 0
+    rows: float = 0
+    """How many there were, or what they weigh."""
     order: Tensor | None = None
     """The state of the stream of row orders when this epoch began."""
     history: list[Row] = field(default_factory=list)
@@ -148,20 +149,21 @@ class Trainer:
             self.order.set_state(cursor.order)
         total = cast("Tensor", cursor.total)
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        for x_BF, target in islice(self._batches(self.splits["train"]), cursor.position, None):
+        for x_BF, target, weight in islice(self._batches(self.splits["train"]), cursor.position, None):
             if self.fading is not None:
                 self.fading.before_step(self._done())
-            # Nothing here waits for a value.
-            total.add_(self._step(x_BF, target, parameters).detach(), alpha=len(x_BF))
+            # Nothing here waits for a value, but for the weights of rows.
+            counted = len(x_BF) if weight is None else float(weight.sum())
+            total.add_(self._step(x_BF, target, parameters, weight).detach(), alpha=counted)
             if self.average is not None:
                 self.average.after_step()
             if not cursor.position and self.watch is not None:
                 self.watch.after_step()
-            cursor.rows += len(x_BF)
+            cursor.rows += counted
             cursor.position += 1
             if self.keeper is not None:
                 self.keeper.after_step(self)
-        return float(total) / max(cursor.rows, 1)
+        return float(total) / (cursor.rows or 1)
 
     def _done(self) -> int:
         """Return the steps taken so far; every epoch has as many."""
@@ -169,27 +171,30 @@ class Trainer:
         per_epoch = steps_in(train, self.settings.batch_size, drop_last=self.settings.drop_last)
         return (self.cursor.epoch - 1) * (per_epoch or 0) + self.cursor.position
 
-    def _batches(self, train: Batch) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, train: Batch) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Yield the rows of an epoch in steps: one gather for all of them, then views of it."""
         size = train.rows if self.settings.batch_size == "all" else min(int(self.settings.batch_size), train.rows)
-        x_BF, target = train.x, train.target
+        x_BF, target, weight = train.x, train.target, train.weight
         # With one step an epoch the order changes nothing but rounding.
         if self.settings.shuffle and size < train.rows:
             order = torch.randperm(train.rows, generator=self.order).to(x_BF.device)
-            x_BF, target = x_BF[order], target[order]
+            x_BF, target, weight = x_BF[order], target[order], None if weight is None else weight[order]
         for start in range(0, train.rows, size):
             if self.settings.drop_last and start + size > train.rows and self.settings.batch_size != "all":
                 return
-            yield x_BF[start : start + size], target[start : start + size]
+            chosen = slice(start, start + size)
+            yield x_BF[chosen], target[chosen], None if weight is None else weight[chosen]
 
-    def _step(self, x_BF: Tensor, target: Tensor, parameters: list[nn.Parameter]) -> Tensor:
+    def _step(
+        self, x_BF: Tensor, target: Tensor, parameters: list[nn.Parameter], weight: Tensor | None = None
+    ) -> Tensor:
         first: list[Tensor] = []
 
         def closure() -> Tensor:
             for parameter in parameters:
                 parameter.grad = None
             with self.judge.autocast():
-                loss = self.judge.train_loss(self.network(x_BF), target)
+                loss = self.judge.train_loss(self.network(x_BF), target, weight)
             first.append(loss)
             loss = self.judge.objective(loss)
             loss.backward()  # type: ignore[no-untyped-call]

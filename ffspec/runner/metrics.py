@@ -6,7 +6,7 @@ Shapes: B batch, C classes or target columns.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,6 +95,8 @@ class Reading:
     score: Any = None
     probability: Any = None
     """As in a `Prediction`."""
+    weight: Any = None
+    """How much each row counts, (B,); all the same if None."""
 
     @cached_property
     def shares(self) -> Any:
@@ -108,11 +110,20 @@ class Reading:
         return shares / shares.sum(axis=1, keepdims=True)
 
 
-def read(output_BC: Tensor, y: Tensor, loss: Loss, classes: int | None, threshold: float | None = None) -> Reading:
+def read(  # noqa: PLR0913 - what a measure depends on
+    output_BC: Tensor,
+    y: Tensor,
+    loss: Loss,
+    classes: int | None,
+    threshold: float | None = None,
+    *,
+    weight: Tensor | None = None,
+) -> Reading:
     """Read what metrics are computed from off an output; see `measure`."""
-    truth = y.cpu().numpy()
+    truth, weights = y.cpu().numpy(), None if weight is None else weight.cpu().numpy()
     if classes is None:
-        return Reading(classes=None, truth=truth, output=read_values(output_BC, loss).cpu().numpy())
+        output = read_values(output_BC, loss).cpu().numpy()
+        return Reading(classes=None, truth=truth, output=output, weight=weights)
     prediction = read_classes(output_BC, loss, threshold)
     probability = prediction.probability
     return Reading(
@@ -121,6 +132,7 @@ def read(output_BC: Tensor, y: Tensor, loss: Loss, classes: int | None, threshol
         prediction=prediction.label.cpu().numpy(),
         score=prediction.score.cpu().numpy(),
         probability=None if probability is None else probability.cpu().numpy(),
+        weight=weights,
     )
 
 
@@ -132,6 +144,7 @@ def measure(  # noqa: PLR0913 - what a measure depends on
     metrics: Sequence[Metric],
     *,
     threshold: float | None = None,
+    weight: Tensor | None = None,
 ) -> dict[str, float]:
     """Compute metrics of one split.
 
@@ -142,8 +155,11 @@ def measure(  # noqa: PLR0913 - what a measure depends on
         classes: The number of classes, or None for numbers.
         metrics: What to compute; one that is undefined here (one class only, say) is left out.
         threshold: From which probability on the second of two classes is predicted; None: where it is the likelier.
+        weight: How much each row counts, (B,), where they differ; a max_error has no use for it.
     """
-    return measure_reading(read(output_BC, y, loss, classes, threshold), metrics) if metrics else {}
+    if not metrics:
+        return {}
+    return measure_reading(read(output_BC, y, loss, classes, threshold, weight=weight), metrics)
 
 
 def measure_reading(reading: Reading, metrics: Sequence[Metric]) -> dict[str, float]:
@@ -163,7 +179,8 @@ def _compute(metric: Metric, read: Reading, reading: Any) -> float | None:
         return _own(metric, read)
     import sklearn.metrics  # costs a second; a run without metrics does not need it
 
-    function = getattr(sklearn.metrics, metric.function)
+    weighed = {} if read.weight is None or metric.name == "max_error" else {"sample_weight": read.weight}
+    function = partial(getattr(sklearn.metrics, metric.function), **weighed)
     arguments = dict(metric.arguments)
     if classes is None:
         # The variance of a single row is no scale to measure by.
@@ -182,15 +199,21 @@ def _compute(metric: Metric, read: Reading, reading: Any) -> float | None:
         arguments |= {"average": "binary"} if classes == 2 else {"labels": list(range(classes))}
     if metric.name == "balanced_accuracy":
         # Over the classes that are present, as scikit-learn does, but without its warning about predictions of others.
-        function, arguments = sklearn.metrics.recall_score, {"average": "macro", "labels": sorted(set(truth.tolist()))}
+        function = partial(sklearn.metrics.recall_score, **weighed)
+        arguments = {"average": "macro", "labels": sorted(set(truth.tolist()))}
     return float(function(truth, reading, **arguments))
 
 
 def _own(metric: Metric, read: Reading) -> float:
     """Compute what scikit-learn does not have."""
     if metric.quantile is None:
-        return expected_calibration_error(torch.from_numpy(read.shares), torch.from_numpy(read.truth))
-    return float(np.quantile(abs(read.truth - read.output), metric.quantile, axis=0).mean())
+        weight = None if read.weight is None else torch.from_numpy(read.weight)
+        return expected_calibration_error(torch.from_numpy(read.shares), torch.from_numpy(read.truth), weight)
+    errors = abs(read.truth - read.output)
+    if read.weight is None:
+        return float(np.quantile(errors, metric.quantile, axis=0).mean())
+    each = (np.quantile(one, metric.quantile, weights=read.weight, method="inverted_cdf") for one in errors.T)
+    return float(np.mean([*each]))
 
 
 def _ranked(metric: Metric, function: Any, truth: Any, score: Any, classes: int) -> float | None:

@@ -173,7 +173,7 @@ def fingerprint(loaded: Loaded) -> dict[str, Any]:
     splits = {}
     for name, split in loaded.splits.items():
         digest = hashlib.sha256()
-        for array in (split.x, split.y):
+        for array in (split.x, split.y, *([] if split.weight is None else [split.weight])):
             digest.update(np.ascontiguousarray(array).data)
         splits[name] = {"rows": len(split), "sha256": digest.hexdigest()}
     classes = None if loaded.classes is None else list(loaded.classes)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from ffspec.builder.fading import Fading
 from ffspec.builder.fitting import fit_rows, fit_targets, target_scale_of
-from ffspec.builder.loss import build_loss, encode
+from ffspec.builder.loss import build_loss, build_weighted, encode
 from ffspec.builder.network import build_network, parameter_type
 from ffspec.builder.optimizer import build_optimizers
 from ffspec.builder.scheduler import Schedule
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ffspec.builder.scaling import TargetScale
     from ffspec.data import Loaded
+    from ffspec.data.loaded import Split
     from ffspec.planner import Plan
     from ffspec.runner.loop import Keeper
     from ffspec.runner.watching import Watch
@@ -62,7 +63,7 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     # A copy of its own, as of the rows: where a view begins can decide how a sum is rounded.
     fit_targets(network, torch.from_numpy(loaded.splits["train"].y).clone())
     judge = judge_of(spec, plan, loaded, device, target_scale_of(network))
-    splits = {name: _batch(split.x, split.y, judge, dtype, device) for name, split in loaded.splits.items()}
+    splits = {name: _batch(split, judge, dtype, device) for name, split in loaded.splits.items()}
     fit_rows(network.to(device), splits["train"].x)
     return Setup(
         spec=spec,
@@ -142,10 +143,12 @@ def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale
     classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
     y = torch.from_numpy(loaded.splits["train"].y)
     counts = [] if classes is None else torch.bincount(y, minlength=classes).tolist()
-    bf16 = spec.training.precision == "bf16"
+    bf16, dtype = spec.training.precision == "bf16", parameter_type(spec.training.precision)
+    weighed = loaded.splits["train"].weight is not None
     return Judge(
         spec=spec.loss,
-        loss=build_loss(plan.loss, counts=counts, dtype=parameter_type(spec.training.precision)).to(device),
+        loss=build_loss(plan.loss, counts=counts, dtype=dtype).to(device),
+        weighted=build_weighted(plan.loss, counts=counts, dtype=dtype).to(device) if weighed else None,
         classes=classes,
         metrics=chosen_metrics(spec, plan),
         autocast=partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16),
@@ -155,12 +158,13 @@ def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale
     )
 
 
-def _batch(x: Any, y: Any, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:
-    target = torch.from_numpy(y)
+def _batch(split: Split, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:
+    target = torch.from_numpy(split.y)
     wanted = target if judge.scale is None else judge.scale.standardise(target)
     return Batch(
         # A copy of its own: a view that begins between two cache lines may be rounded otherwise.
-        x=torch.from_numpy(x).to(device=device, dtype=dtype, copy=True),
+        x=torch.from_numpy(split.x).to(device=device, dtype=dtype, copy=True),
         y=target.to(device),
         target=encode(wanted, judge.spec.target, judge.classes, dtype).to(device),
+        weight=None if split.weight is None else torch.from_numpy(split.weight).to(device=device, dtype=dtype),
     )

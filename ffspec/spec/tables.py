@@ -51,6 +51,9 @@ class Table(Source):
         None, description="Columns of dates: year, month, day, weekday, hour and minute, as far as they vary."
     )
     split_column: Column | None = Field(None, description="A column that says train, validation or test for each row.")
+    weight: Column | None = Field(
+        None, description="A column of weights, at least 0: how much each row counts in losses, metrics and baselines."
+    )
     validation: File | None = Field(None, description="Another file, with the validation rows.")
     test: File | None = Field(None, description="Another file, with the test rows.")
     task: Literal["auto", "classification", "regression"] = Field(
@@ -68,6 +71,7 @@ class Table(Source):
         for column, path in self._named("columns", "drop", "categorical", "ordered", "dates"):
             require(column not in self.targets, f"must not name the target, found '{column}'", *path)
             require(column != self.split_column, f"must not name the split column, found '{column}'", *path)
+            require(column != self.weight, f"must not name the weight, found '{column}'", *path)
         seen = set()
         for column, path in self._named("categorical", "ordered", "dates"):
             used = column not in (self.drop or ()) and (self.columns is None or column in self.columns)
@@ -76,6 +80,7 @@ class Table(Source):
             seen.add(column)
         message = f"must not be the target, found '{self.split_column}'"
         require(self.split_column not in self.targets, message, "split_column")
+        require(self.weight not in self.targets, f"must not be the target, found '{self.weight}'", "weight")
         for name in ("validation", "test"):
             message = "must not stand beside 'split_column', which already says where each row belongs"
             require(self.split_column is None or getattr(self, name) is None, message, name)
