@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from ffspec import api, document
 from ffspec.diagnostics import Diagnostic, Severity
 from tests.corpus import chance
-from tests.corpus.seeds import calibration, categories, consistency, heads, settings, shapes, stack
+from tests.corpus.seeds import calibration, categories, consistency, grouping, heads, settings, shapes, stack
 from tests.corpus.seeds.seeding import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *categories.FAULTS,
     *calibration.FAULTS,
     *consistency.FAULTS,
+    *grouping.FAULTS,
     *heads.FAULTS,
     *settings.FAULTS,
     *shapes.FAULTS,
