@@ -125,7 +125,11 @@ def _agreement(measure: str, right: Tensor, said: Tensor) -> Tensor:
     return (right * rejected - (said - right) * (positive - right)) / size.clamp(min=1)
 
 
-def expected_calibration_error(probability: Tensor, truth: Tensor, weight: Tensor | None = None) -> float:
+def expected_calibration_error(
+    probability: Tensor,
+    truth: Tensor,
+    weight: Tensor | None = None,
+) -> float:
     """Return how far the highest probability is from how often it is right, over 15 bins (Naeini et al. 2015).
 
     Args:
