@@ -108,3 +108,12 @@ def test_folds_and_stability_are_two_questions(capsys: pytest.CaptureFixture[str
         main(["run", "--folds", "3", "--stability", "a.yaml"])
     assert ended.value.code == 2
     assert "--stability is of one training: leave out --folds" in capsys.readouterr().err
+
+
+def test_intervals_are_of_all_rows() -> None:
+    found = ffspec.cross_validate(TEXT, folds=4)
+    low, high = found.intervals["accuracy"]
+    assert low < found.after["test"]["accuracy"] <= high
+    # Those of one fold speak of a quarter of the rows, and are wider.
+    alone = [one.intervals["accuracy"] for one in found.results]
+    assert all(high - low < above - below for below, above in alone if below < 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffspec.cli import options
-from ffspec.cli.table import count, figure, table
+from ffspec.cli.table import count, figure, interval, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,16 +55,17 @@ class FoldReporter:
 
 def summary(found: CrossValidation) -> str:
     """Return the loss and metrics of every split before and after, with their spread over the folds."""
-    names = list(next(iter(found.after.values())))
-    header = ["split", *(f"{name} {when}" for name in names for when in ("before", "after"))]
-    rows = []
-    for split, after in found.after.items():
-        cells = [split if split != "test" else "test (all rows)"]
-        for name in names:
-            cells.append(figure(found.before[split].get(name)))
-            spread = found.spread[split].get(name)
-            cells.append(figure(after.get(name)) + (f" ± {spread:.2g}" if spread is not None else ""))
-        rows.append(cells)
+    header, columns = ["split"], [[split if split != "test" else "test (all rows)" for split in found.after]]
+    for name in next(iter(found.after.values())):
+        header += [f"{name} before", f"{name} after", "±"]
+        columns += [[figure(side[split].get(name)) for split in side] for side in (found.before, found.after)]
+        columns.append(
+            [f"{found.spread[split][name]:.2g}" if name in found.spread[split] else "" for split in found.after]
+        )
+        if name in found.intervals:
+            header.append("95 %")
+            columns.append([interval(found.intervals[name] if split == "test" else None) for split in found.after])
+    rows = list(zip(*columns, strict=True))
     lines = [table(header, rows), "  ±: the standard deviation from fold to fold", *_beside(found)]
     lines += [f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}" for item in found.expectations]
     if found.directory is not None:

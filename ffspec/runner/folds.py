@@ -1,8 +1,6 @@
 """Cross-validation: every row is predicted once, by a network that has not seen it (Stone 1974).
 
 Each fold is a run of its own, of a spec that says which fold it is; here they are made and put together.
-
-Shapes: B rows, C classes or target columns.
 """
 
 from __future__ import annotations
@@ -11,16 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
 from ffspec import rundir
 from ffspec.review import Review
-from ffspec.runner.baselines import Baseline
-from ffspec.runner.evaluation import forward
+from ffspec.runner.bootstrap import intervals
 from ffspec.runner.expectations import expectations
-from ffspec.runner.metrics import measure
+from ffspec.runner.metrics import Reading, measure_reading
 from ffspec.runner.run import Silent, execute
-from ffspec.runner.setup import chosen_metrics, judge_of
+from ffspec.runner.setup import chosen_metrics
+from ffspec.seeds import derive
 from ffspec.spec.dataset import Split
 
 if TYPE_CHECKING:
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ffspec.document import Document
+    from ffspec.runner.baselines import Baseline
+    from ffspec.runner.bootstrap import Interval
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.expectations import Expectation
     from ffspec.runner.result import Result
@@ -49,6 +49,8 @@ class CrossValidation:
     """Loss and metrics before training: the mean over the folds, weighted by their rows."""
     after: dict[str, Measures]
     """The same after training; those of the test split are of all rows, each predicted by the fold that tests on it."""
+    intervals: dict[str, Interval]
+    """The 95 % interval of each metric of the rows tested on: how far it depends on which rows these are."""
     spread: dict[str, Measures]
     """The standard deviation of each measure from fold to fold."""
     baselines: tuple[Baseline, ...]
@@ -111,6 +113,7 @@ def as_plain(found: CrossValidation) -> dict[str, Any]:
         "folds": len(found.results),
         "before": found.before,
         "after": found.after,
+        "intervals": found.intervals,
         "spread": found.spread,
         "each": [one.after for one in found.results],
         "baselines": [asdict(item) for item in found.baselines],
@@ -122,12 +125,14 @@ def as_plain(found: CrossValidation) -> dict[str, Any]:
 def _together(spec: Spec, results: Sequence[Result], directory: Path | None) -> CrossValidation:
     before = _over_folds([one.before for one in results], results, _weighted)
     after = _over_folds([one.after for one in results], results, _weighted)
-    after["test"] |= _out_of_fold(results)
+    reading, metrics = _pooled(results), chosen_metrics(results[0].spec, results[0].plan)
+    after["test"] |= measure_reading(reading, metrics)
     return CrossValidation(
         spec=spec,
         results=tuple(results),
         before=before,
         after=after,
+        intervals=intervals(reading, metrics, None, after["test"], derive(spec.seed, "bootstrap")),
         spread=_over_folds([one.after for one in results], results, _deviation),
         baselines=_baselines(results),
         expectations=tuple(expectations(spec.checks, before, after)),
@@ -158,23 +163,13 @@ def _deviation(values: list[float], rows: list[int]) -> float:
     return stdev(values)
 
 
-def _out_of_fold(results: Sequence[Result]) -> Measures:
-    """Return the metrics of all rows tested on, taken together."""
-    outputs, targets, weights = [], [], []
-    for one in results:
-        split = one.data.splits["test"]
-        parameter = next(one.model.parameters())
-        judge = judge_of(one.spec, one.plan, one.data, parameter.device)
-        x_BF = torch.from_numpy(split.x).to(parameter)
-        with torch.inference_mode():
-            outputs.append(forward(one.model, x_BF, judge).cpu())
-        targets.append(torch.from_numpy(split.y))
-        weights += [] if split.weight is None else [torch.from_numpy(split.weight)]
-    first = results[0]
-    classes = None if first.data.classes is None else len(first.data.classes)
-    metrics = chosen_metrics(first.spec, first.plan)
-    weight = torch.cat(weights) if weights else None
-    return measure(torch.cat(outputs), torch.cat(targets), first.spec.loss, classes, metrics, weight=weight)
+def _pooled(results: Sequence[Result]) -> Reading:
+    """Return all rows tested on, taken together."""
+    readings = [one.judgement.reading for one in results]
+    fields = ("truth", "output", "prediction", "score", "probability", "weight")
+    known = {name: [getattr(one, name) for one in readings] for name in fields}
+    arrays = {name: np.concatenate(parts) for name, parts in known.items() if all(part is not None for part in parts)}
+    return Reading(classes=readings[0].classes, **arrays)
 
 
 def _baselines(results: Sequence[Result]) -> tuple[Baseline, ...]:

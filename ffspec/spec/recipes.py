@@ -39,11 +39,71 @@ def plain(case: Case) -> Values:
     }
 
 
-def _best_epoch(case: Case, patience: int) -> Values:
+def tabular(case: Case) -> Values:
+    """Return a network for tables after RealMLP (Holzmueller et al. 2024, arXiv 2407.04491), as four in one."""
+    return _after_realmlp(case, members=4)
+
+
+def tabular_embedded(case: Case) -> Values:
+    """Return `tabular` with each number in pieces of a line (Gorishniy et al. 2022, arXiv 2203.05556)."""
+    return _after_realmlp(case, members=4, embedded=True)
+
+
+def tabular_ensemble(case: Case) -> Values:
+    """Return `tabular_embedded` with sixteen members in place of four."""
+    return _after_realmlp(case, members=16, embedded=True)
+
+
+def _after_realmlp(case: Case, *, members: int, embedded: bool = False) -> Values:
+    classes = case.task == "classes"
+    chances = case.loss in {None, "cross_entropy", "bce_with_logits"}
+    hidden = ({"linear": {"out_features": 128, "parametrization": "ntk"}}, "silu", {"dropout": 0.15})
+    last = {"linear": {"parametrization": "ntk", "init": "zeros", "bias_init": "zeros"}}
+    pieces = {"piecewise_linear": {"d_embedding": 4, "n_bins": 32, "skip": True}}
+    calibrated = ("temperature",) if chances and case.validation else ()
+    rescaled = ("target_scale",) if case.loss in {None, "mse", "l1", "smooth_l1", "huber"} else ()
+    # Smoothed labels help to tell classes apart, and leave probabilities too unsure: temperature mends that.
+    smoothed: Any = {"cross_entropy": {"label_smoothing": 0.1}} if calibrated else "cross_entropy"
+    measure = "log_loss" if classes and chances else "loss"
+    return {
+        "dataset": {"prepare": {"scale": "robust", "smooth_clip": 3.0, "missing": "median", "missing_indicator": True}},
+        "layers": (
+            *((pieces,) if embedded else ()),
+            "scale",
+            {"ensemble": {"members": members, "layers": ({"repeat": {"times": 2, "layers": hidden}}, last)}},
+            *(calibrated if classes else rescaled),
+        ),
+        "loss": smoothed if classes else "mse",
+        "optimizer": {"adamw": _adamw(0.04 if classes else 0.07)},
+        "scheduler": "coslog4",
+        "training": {
+            "epochs": 256,
+            "max_steps": 10_000,
+            "batch_size": "auto",
+            "schedules": {"weight_decay": "flat_cos", "dropout": "flat_cos"},
+            "ema": 0.95,
+            **_best_epoch(case, 256, measure),
+        },
+        **({"metrics": ("accuracy", "log_loss")} if measure == "log_loss" else {}),
+    }
+
+
+def _adamw(lr: float) -> Values:
+    """Return the optimizer: the scales of features learn faster, biases slower and without decay."""
+    groups = ({"layers": "scale", "lr": 6.0}, {"parameters": "bias", "lr": 0.1, "weight_decay": 0.0})
+    return {"lr": lr, "betas": (0.9, 0.95), "weight_decay": 0.02, "groups": groups}
+
+
+def _best_epoch(case: Case, patience: int, measure: str = "loss") -> Values:
     """Return what keeps the best epoch, where there are rows to tell it by."""
     if not case.validation:
         return {}
-    return {"early_stopping": {"monitor": "validation.loss", "patience": patience}}
+    return {"early_stopping": {"monitor": f"validation.{measure}", "patience": patience}}
 
 
-RECIPES: dict[str, Callable[[Case], Values]] = {"plain": plain}
+RECIPES: dict[str, Callable[[Case], Values]] = {
+    "plain": plain,
+    "tabular": tabular,
+    "tabular_embedded": tabular_embedded,
+    "tabular_ensemble": tabular_ensemble,
+}
