@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-PAIR = "dataset: {moons: {n_samples: {train: 24, validation: 8, test: 8}, noise: 0.1}}\n"
+from tests.eject.common import HEAD, PAIR, REST
+from tests.eject.members import MEMBERS
+
 PARTS = ("train", "train", "train", "validation", "test")
-REST = "loss: bce_with_logits\noptimizer: {adam: 0.01}\n"
-HEAD = "layers: [{linear: 4}, tanh, {linear: 4}, tanh, linear]\n"
 THREE = "split: {validation: 0.2, test: 0.2}"
 NUMBERS = ", ".join(f"[{index / 7:.3f}, {index % 5}]" for index in range(120))
 WORDS = ", ".join(("'it''s'", "'a \"b\"'", "c\\d")[index % 3] for index in range(120))
@@ -13,6 +13,7 @@ FLAT = (2, 2, 2, 2, 2, 2, 9, -1)
 """Numbers of which half are equal."""
 
 SPECIAL = {
+    **MEMBERS,
     "long_inline": f"""
 description: |
   Labels with "quotes", a backslash \\ and three of them: \"\"\".
@@ -126,33 +127,6 @@ layers:
 """
     + REST
     + "training: {epochs: 3, batch_size: 8}\n",
-    "members": PAIR
-    + """
-layers:
-  - scale
-  - ensemble:
-      members: 3
-      layers:
-        - linear: {out_features: 4, init: {sparse: 0.5}, bias_init: {constant: 0.1}}
-        - residual: [prelu, {linear: {out_features: 4, init: eye, bias: false}}, {batch_norm: {momentum: null}}]
-        - {heaviside: straight_through}
-        - linear: {out_features: 4, init: orthogonal, parametrization: ntk}
-        - {layer_norm: {bias: false}}
-        - {dropout: 0.5}
-        - scale
-        - rms_norm
-        - flatten
-        - linear
-  - temperature
-"""
-    + REST
-    + "training: {epochs: 3, batch_size: 8, clip_grad_norm: 0.5}\n",
-    "members_in_common": PAIR
-    + "layers: [{ensemble: {members: 3, share: hidden, layers: [{linear: 4}, batch_norm, relu, linear]}}]\n"
-    + "loss: cross_entropy\noptimizer: {lbfgs: {max_iter: 3}}\ntraining: {epochs: 2, batch_size: 8}\n",
-    "members_of_lbfgs": "dataset: {regression: {n_samples: {train: 40, test: 20000}, n_features: 9}}\n"
-    "layers: [{ensemble: {members: 3, layers: [{linear: 4}, tanh, linear]}}, target_scale]\nloss: l1\n"
-    "optimizer: {lbfgs: {max_iter: 3}}\ntraining: {epochs: 2, batch_size: 8, precision: float64}\n",
     "deep_muon": PAIR
     + "layers: [{linear: 4}, relu, {residual: [{linear: 4}, relu]}, {linear: 4}, relu, linear]\n"
     + "loss: bce_with_logits\noptimizer: muon\n"
@@ -193,11 +167,6 @@ scheduler: {one_cycle: 0.01}
     + "layers: [{linear: 4}, relu, {dropout: 0.4}, {linear: 4}, relu, {linear: 4}, relu, linear]\n"
     + "loss: bce_with_logits\noptimizer: muon\ntraining: {epochs: 5, batch_size: all, schedules: {weight_decay: linear,"
     + " dropout: flat_cos}, ema: 0.5}\n",
-    "changing_ensemble": PAIR
-    + "layers: [scale, {ensemble: {members: 3, layers: [{linear: 4}, batch_norm, relu, {dropout: 0.3}, linear]}}]\n"
-    + "loss: bce_with_logits\noptimizer: {adamw: {groups: [{layers: ensemble, lr: 2}, {parameters: bias, lr: 0.1},"
-    + " {layers: batch_norm, weight_decay: 0}]}}\nscheduler: flat_cos\ntraining: {epochs: 4, batch_size: 8,"
-    + " schedules: {weight_decay: flat_cos, dropout: flat_cos}, ema: 0.9, clip_grad_norm: 1}\n",
     "averaged_lbfgs": PAIR + HEAD + "loss: bce_with_logits\noptimizer: {lbfgs: {max_iter: 3}}\n"
     "training: {epochs: 4, batch_size: 8, ema: 0.5, schedules: {dropout: constant}}\n",
     "shallow_muon": PAIR + "layers: [{linear: 4}, relu, linear]\nloss: bce_with_logits\noptimizer: muon\n"
@@ -307,18 +276,6 @@ layers: [{periodic: pbld}, {embedding: 2}, {linear: {out_features: 6, parametriz
 loss: bce_with_logits
 optimizer: {adam: 0.01}
 training: {epochs: 3, precision: float64, batch_size: 8}
-""",
-    "members_of_columns": """
-dataset:
-  csv: {path: mixed.csv, target: kind, split_column: part}
-  prepare: {categories: codes}
-layers:
-  - ensemble:
-      members: 2
-      layers: [embedding, {periodic: {n_frequencies: 3}}, scale, {linear: 5}, {parametric: selu}, linear]
-loss: cross_entropy
-optimizer: {adam: 0.01}
-training: {epochs: 2, batch_size: 8}
 """,
     "codes": """
 dataset:
