@@ -95,30 +95,28 @@ dataset:
     # city: 38 levels, 27 of them in fewer than 5 rows
     # country: one level in several spellings? 'Germany' (355) and 'germany' (55)
     path: customers.csv
-    target: left             # no 63 % and yes 37 %
-    task: classification     # because it holds texts
-    null_values: [n/a]       # these stand for a missing cell
-    ordered:                 # read as 0, 1, 2 and so on
+    target: left          # no 63 % and yes 37 %
+    task: classification  # because it holds texts
+    null_values: [n/a]    # these stand for a missing cell
+    ordered:              # read as 0, 1, 2 and so on
       satisfaction: [very low, low, medium, high]
-    dates: [joined]          # read as year, month, day, weekday, hour and minute
+    dates: [joined]       # read as year, month, day, weekday, hour and minute
     drop:
-      - customer_id          # a different text in every row: it names the row
+      - customer_id       # a different text in every row: it names the row
       # numbers written as texts: '68,936' in row 1 and '25,656' in row 2; write plain numbers in the file
       - revenue
       # numbers written as texts: '51 %' in row 1 and '39 %' in row 2; write plain numbers in the file
       - discount
-      - spent_again          # says the same as 'spent' in every row
-      - spent_cents          # is 'spent' in another unit: their correlation is 1
-      - currency             # is 'EUR' in every row
-      - batch                # is 'a' in all rows but 1
-      - note                 # free text: sentences are no categories
-      - goodbye_mail         # knows the target: by itself it tells every class
-      - empty                # has no value at all
+      - spent_again       # says the same as 'spent' in every row
+      - spent_cents       # is 'spent' in another unit: their correlation is 1
+      - currency          # is 'EUR' in every row
+      - batch             # is 'a' in all rows but 1
+      - note              # free text: sentences are no categories
+      - goodbye_mail      # knows the target: by itself it tells every class
+      - empty             # has no value at all
   # To test on what comes later, write split: {{validation: 0.15, test: 0.2, by: joined, shuffle: false}}
   prepare:
-    missing: median
-    missing_indicator: true  # tells the network where a number was missing
-    min_rows: 5              # rarer levels of city are one level, unknown
+    min_rows: 5           # rarer levels of city are one level, unknown
 
 metrics: [accuracy, roc_auc]
 checks:

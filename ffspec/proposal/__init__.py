@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ffspec.proposal.reading import Sheet
     from ffspec.proposal.target import Target, Task
 
-RECIPE = "plain"
+RECIPE = "tabular"
 """The recipe of a proposal, unless another is asked for."""
 
 

@@ -167,7 +167,8 @@ class EqualUnits(StaticRule):
             for index, step in enumerate(chain):
                 init = step.initialisers.get("weight")
                 behind = chain[index + 1 :]
-                if init is None or not _constant(init) or step.output[-1] == 1 or step.path in told:
+                varied = "direct" in step.initialisers  # of a piecewise_linear: they start as what it adds
+                if init is None or varied or not _constant(init) or step.output[-1] == 1 or step.path in told:
                     continue
                 if known(behind) and any(map(learns, behind)):
                     told.add(step.path)

@@ -113,8 +113,10 @@ def _open(dataset: Dataset) -> bool:
 
 
 def _read(value: Any) -> Dataset | None:
+    """Return a dataset without its preparation, which may be right only once it is filled."""
+    bare = {key: item for key, item in value.items() if key != "prepare"} if isinstance(value, Mapping) else value
     try:
-        return Dataset.model_validate(value)
+        return Dataset.model_validate(bare)
     except ValidationError:
         return None
 

@@ -27,15 +27,20 @@ class Case:
     """The loss, where the spec names one."""
 
 
+RESCALED = frozenset({None, "mse", "l1", "smooth_l1", "huber"})
+"""The losses of numbers in any unit, and none named: the recipe's own is one of them."""
+
+
 def plain(case: Case) -> Values:
     """Return the network of the textbooks: standardised inputs, two hidden layers with relu, adamw."""
     classes = case.task == "classes"
+    ending = () if classes or case.loss not in RESCALED else ("target_scale",)
     return {
         "dataset": {"prepare": {"scale": "standardize", "missing": "median"}},
-        "layers": ({"linear": 128}, "relu", {"linear": 128}, "relu", "linear"),
+        "layers": ({"linear": 128}, "relu", {"linear": 128}, "relu", "linear", *ending),
         "loss": "cross_entropy" if classes else "mse",
         "optimizer": {"adamw": {"lr": 1e-3}},
-        "training": {"epochs": 200, "batch_size": 128, **_best_epoch(case, 20)},
+        "training": {"epochs": 200, "batch_size": "auto", **_best_epoch(case, 20)},
     }
 
 
@@ -61,7 +66,7 @@ def _after_realmlp(case: Case, *, members: int, embedded: bool = False) -> Value
     last = {"linear": {"parametrization": "ntk", "init": "zeros", "bias_init": "zeros"}}
     pieces = {"piecewise_linear": {"d_embedding": 4, "n_bins": 32, "skip": True}}
     calibrated = ("temperature",) if chances and case.validation else ()
-    rescaled = ("target_scale",) if case.loss in {None, "mse", "l1", "smooth_l1", "huber"} else ()
+    rescaled = ("target_scale",) if case.loss in RESCALED else ()
     # Smoothed labels help to tell classes apart, and leave probabilities too unsure: temperature mends that.
     smoothed: Any = {"cross_entropy": {"label_smoothing": 0.1}} if calibrated else "cross_entropy"
     measure = "log_loss" if classes and chances else "loss"
