@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ffspec import api, document
 from ffspec.diagnostics import Diagnostic, Severity
 from tests.corpus import chance
-from tests.corpus.seeds import calibration, categories, consistency, grouping, heads, settings, shapes, stack
+from tests.corpus.seeds import calibration, categories, consistency, grouping, heads, placing, settings, shapes, stack
 from tests.corpus.seeds.seeding import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -16,6 +16,7 @@ FAULTS: tuple[Fault, ...] = (
     *consistency.FAULTS,
     *grouping.FAULTS,
     *heads.FAULTS,
+    *placing.FAULTS,
     *settings.FAULTS,
     *shapes.FAULTS,
     *stack.FAULTS,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.eject import columns
 from tests.eject.common import HEAD, PAIR, REST
 from tests.eject.members import MEMBERS
 
-PARTS = ("train", "train", "train", "validation", "test")
 THREE = "split: {validation: 0.2, test: 0.2}"
 NUMBERS = ", ".join(f"[{index / 7:.3f}, {index % 5}]" for index in range(120))
 WORDS = ", ".join(("'it''s'", "'a \"b\"'", "c\\d")[index % 3] for index in range(120))
@@ -14,6 +14,7 @@ FLAT = (2, 2, 2, 2, 2, 2, 9, -1)
 
 SPECIAL = {
     **MEMBERS,
+    **columns.SPECIAL,
     "long_inline": f"""
 description: |
   Labels with "quotes", a backslash \\ and three of them: \"\"\".
@@ -251,32 +252,6 @@ loss: mse
 optimizer: {sgd: 0.1}
 training: {epochs: 2}
 """,
-    "embedded_columns": """
-dataset:
-  csv: {path: mixed.csv, target: b, task: regression, split_column: part}
-  prepare: {categories: codes, scale: standardize}
-layers:
-  - embedding: auto
-  - dropout: 0.1
-  - scale
-  - piecewise_linear: {d_embedding: 3, n_bins: 4, skip: true}
-  - linear: 6
-  - parametric: silu
-  - linear: {init: zeros, bias_init: zeros}
-  - target_scale
-loss: l1
-optimizer: {adam: 0.01}
-training: {epochs: 3, batch_size: 8}
-""",
-    "waves_and_codes": """
-dataset:
-  csv: {path: mixed.csv, target: flag, split_column: part}
-  prepare: {categories: codes}
-layers: [{periodic: pbld}, {embedding: 2}, {linear: {out_features: 6, parametrization: ntk}}, {parametric: elu}, linear]
-loss: bce_with_logits
-optimizer: {adam: 0.01}
-training: {epochs: 3, precision: float64, batch_size: 8}
-""",
     "codes": """
 dataset:
   csv: {path: semicolons.csv, target: 'the y''s', separator: ';', categorical: [code]}
@@ -379,11 +354,7 @@ FILES = {
     "sales.csv": "grade,sold,paid,price\ngood,2024-02-29,2024-03-01T10:00:00Z,3\nfair,2025-01-01,2025-01-01 09:30,2\n"
     "poor,2025-01-02,,1\n,2025-12-31,2026-01-01T00:30+02:00,2.5\ngood,2026-06-15,2026-06-15 23:59:59.5,4\n"
     "unheard,2026-07-01,2026-07-02,3\nfair,2026-07-04,2026-07-04,2\n",
-    "mixed.csv": "a,kind,b,flag,part\n"
-    + "".join(
-        f"{index % 7 / 3:.2f},{'xyz'[index % 3]},{index * index % 11},{'ny'[index % 2]},{PARTS[index % 5]}\n"
-        for index in range(60)
-    ),
+    **columns.FILES,
     "rare.csv": "a,class,part\n1,x,train\n2,x,train\n3,y,train\n4,z,test\n5,y,test\n6,x,validation\n",
     "semicolons.csv": "\ufeffit's;the y's;code;sure\n1.5;1;1.0;TRUE\n2.5;2;2.0;false\n 3 ;3;1.0;True\n"
     ";4;2.0;true\n6;5;1.0;false\n7;6;1.0;true\n8;7;2.0;true\n\n9;8;2.0;false\n",
