@@ -45,21 +45,25 @@ def plain(case: Case) -> Values:
 
 
 def tabular(case: Case) -> Values:
-    """Return a network for tables after RealMLP (Holzmueller et al. 2024, arXiv 2407.04491), as four in one."""
-    return _after_realmlp(case, members=4)
+    """Return a network for tables after RealMLP (Holzmueller et al. 2024, arXiv 2407.04491), as four in one.
+
+    For numbers to predict, each number of a row is given in pieces of a line too (Gorishniy et al. 2022, arXiv
+    2203.05556).
+    """
+    return _after_realmlp(case, members=4, embedded=case.task == "values")
 
 
 def tabular_embedded(case: Case) -> Values:
-    """Return `tabular` with each number in pieces of a line (Gorishniy et al. 2022, arXiv 2203.05556)."""
+    """Return `tabular` with each number in pieces of a line, for classes too."""
     return _after_realmlp(case, members=4, embedded=True)
 
 
 def tabular_ensemble(case: Case) -> Values:
-    """Return `tabular_embedded` with sixteen members in place of four."""
-    return _after_realmlp(case, members=16, embedded=True)
+    """Return `tabular` with sixteen members in place of four."""
+    return _after_realmlp(case, members=16, embedded=case.task == "values")
 
 
-def _after_realmlp(case: Case, *, members: int, embedded: bool = False) -> Values:
+def _after_realmlp(case: Case, *, members: int, embedded: bool) -> Values:
     classes = case.task == "classes"
     chances = case.loss in {None, "cross_entropy", "bce_with_logits"}
     hidden = ({"linear": {"out_features": 128, "parametrization": "ntk"}}, "silu", {"dropout": 0.15})
@@ -69,13 +73,17 @@ def _after_realmlp(case: Case, *, members: int, embedded: bool = False) -> Value
     rescaled = ("target_scale",) if case.loss in RESCALED else ()
     # Smoothed labels help to tell classes apart, and leave probabilities too unsure: temperature mends that.
     smoothed: Any = {"cross_entropy": {"label_smoothing": 0.1}} if calibrated else "cross_entropy"
-    measure = "log_loss" if classes and chances else "loss"
     return {
         "dataset": {"prepare": {"scale": "robust", "smooth_clip": 3.0, "missing": "median", "missing_indicator": True}},
         "layers": (
             *((pieces,) if embedded else ()),
             "scale",
-            {"ensemble": {"members": members, "layers": ({"repeat": {"times": 2, "layers": hidden}}, last)}},
+            {
+                "ensemble": {
+                    "members": members,
+                    "layers": ({"repeat": {"times": 3 if classes else 2, "layers": hidden}}, last),
+                }
+            },
             *(calibrated if classes else rescaled),
         ),
         "loss": smoothed if classes else "mse",
@@ -86,10 +94,10 @@ def _after_realmlp(case: Case, *, members: int, embedded: bool = False) -> Value
             "max_steps": 10_000,
             "batch_size": "auto",
             "schedules": {"weight_decay": "flat_cos", "dropout": "flat_cos"},
-            "ema": 0.95,
-            **_best_epoch(case, 256, measure),
+            "ema": 0.99,
+            **_best_epoch(case, 256),
         },
-        **({"metrics": ("accuracy", "log_loss")} if measure == "log_loss" else {}),
+        **({"metrics": ("accuracy", "log_loss")} if classes and chances else {}),
     }
 
 
@@ -99,11 +107,11 @@ def _adamw(lr: float) -> Values:
     return {"lr": lr, "betas": (0.9, 0.95), "weight_decay": 0.02, "groups": groups}
 
 
-def _best_epoch(case: Case, patience: int, measure: str = "loss") -> Values:
+def _best_epoch(case: Case, patience: int) -> Values:
     """Return what keeps the best epoch, where there are rows to tell it by."""
     if not case.validation:
         return {}
-    return {"early_stopping": {"monitor": f"validation.{measure}", "patience": patience}}
+    return {"early_stopping": {"monitor": "validation.loss", "patience": patience}}
 
 
 RECIPES: dict[str, Callable[[Case], Values]] = {
