@@ -22,9 +22,12 @@ SPEC: dict[str, Any] = {
 }
 OF_CLASSES = (
     "metrics of classes: accuracy, balanced_accuracy, precision, recall, f1, matthews_corrcoef, cohen_kappa, roc_auc, "
-    "average_precision, log_loss, brier"
+    "average_precision, log_loss, brier, ece"
 )
-OF_NUMBERS = "metrics of numbers: r2, rmse, mse, mae, median_absolute_error, max_error, mape, explained_variance"
+OF_NUMBERS = (
+    "metrics of numbers: r2, rmse, mse, mae, median_absolute_error, p90_absolute_error, p95_absolute_error, max_error, "
+    "mape, explained_variance"
+)
 UNLIKE = "must be a split and a measure, such as test.loss, found '{}'"
 WATCH = "training must not watch the test split, found '{}'"
 INSTEAD = "watch validation.loss: what chose the weights cannot judge them"

@@ -61,11 +61,9 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     target = settle(raw.target, wants, (*path, "target") if isinstance(dataset.source, tables.Table) else path)
     rows = divide(dataset, target, raw, derive(seed, "split"))
     preparation = fit(raw, rows["train"], dataset.prepare, path)
-    raw = narrowed(raw, preparation)
-    _refuse_wide(raw, preparation, path)
+    _refuse_wide(raw := narrowed(raw, preparation), preparation, path)
     splits = _prepared(_recoded(raw, preparation), target.y, rows, preparation, path)
-    if raw.weights is not None:
-        splits = _weighted(splits, raw.weights, rows, (*path, "weight"))
+    splits = splits if raw.weights is None else _weighted(splits, raw.weights, rows, (*path, "weight"))
     return Loaded(
         splits=splits,
         facts=_facts(target, preparation, splits),

@@ -134,12 +134,8 @@ class StrangeTraining(StaticRule):
             yield self.report(message, ("training", "epochs"), severity=Severity.WARNING)
 
 
-ORDINARY = 256
-"""A batch up to this size is a habit: of fewer rows it takes all, and nothing is lost."""
-
-
 def _exceeds(size: int | str, rows: int) -> bool:
-    return isinstance(size, int) and size > max(rows, ORDINARY)
+    return isinstance(size, int) and size > rows
 
 
 @final

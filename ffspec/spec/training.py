@@ -99,7 +99,7 @@ def settled(training: Training, rows: int | None) -> Training:
     """Return a loop whose batches have a size, where the number of training rows is known."""
     if training.batch_size != "auto" or rows is None:
         return training
-    return training.model_copy(update={"batch_size": 64 if rows < FEW_ROWS else 256})
+    return training.model_copy(update={"batch_size": min(64, max(rows, 1)) if rows < FEW_ROWS else 256})
 
 
 FEW_ROWS = 2_000
