@@ -25,7 +25,7 @@ def read_inline(source: Inline) -> Raw:
     """Return the rows written in the spec."""
     x = np.array(source.rows, dtype=np.float64)
     names = tuple(f"x{index}" for index in range(x.shape[1]))
-    return Raw(x=x, names=names, target=target_of(source.y, ("dataset", "inline", "y")))
+    return Raw(columns=list(x.T), names=names, target=target_of(source.y, ("dataset", "inline", "y")))
 
 
 def read_arrays(arrays: Any, *, by: str | None = None) -> Raw:
@@ -132,14 +132,14 @@ def _joined(parts: Sequence[Rows], targets: Sequence[Any], fixed: dict[str, Ints
             for part in parts
         )
         columns.append(join([cells_of(values, name, PATH) for values in found], name, PATH))
-    x, levels = assemble(first.named, columns, PATH)
+    columns, levels = assemble(first.named, columns, PATH)
     widths = {y.shape[1:] for y in targets}
     if len(widths) > 1:
         raise problem("FF036", "y must have the same shape in all splits, up to the rows", PATH)
     # Of numbers and texts, numpy would make texts: as objects they stay what they are.
     same = len({y.dtype.kind for y in targets}) == 1
     y = np.concatenate([y if same else y.astype(object) for y in targets])
-    return Raw(x=x, names=first.named, levels=levels, target=target_of(y, PATH), fixed=fixed)
+    return Raw(columns=columns, names=first.named, levels=levels, target=target_of(y, PATH), fixed=fixed)
 
 
 def join(parts: Sequence[Cells], name: str, path: Path) -> Cells:

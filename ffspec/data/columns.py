@@ -1,4 +1,4 @@
-"""Columns of cells: numbers with NaN for a missing one, or texts with None; and from them the raw matrix.
+"""Columns of cells: numbers with NaN for a missing one, or texts with None; and from them the raw columns.
 
 N rows, P raw columns.
 """
@@ -92,22 +92,24 @@ def finite(numbers: Floats, name: str, path: Path) -> Floats:
     return numbers
 
 
-def assemble(names: Sequence[str], columns: Sequence[Cells], path: Path) -> tuple[Floats, dict[int, tuple[str, ...]]]:
-    """Return the raw matrix of shape (N, P), categories as indices into their levels, and the levels by position.
+def assemble(
+    names: Sequence[str], columns: Sequence[Cells], path: Path
+) -> tuple[list[Cells], dict[int, tuple[str, ...]]]:
+    """Return the raw columns, categories as indices into their levels, and the levels by position.
 
     Raises:
         SpecError: FF033, a column holds too many different texts to be categories.
     """
     levels: dict[int, tuple[str, ...]] = {}
-    x = np.empty((len(columns[0]), len(columns)), dtype=np.float64)
+    made = []
     for index, (name, cells) in enumerate(zip(names, columns, strict=True)):
         if is_numbers(cells):
-            x[:, index] = cells
+            made.append(cells)
             continue
         levels[index] = tuple(sorted({cell for cell in cells if cell is not None}))
         _refuse_identifier(name, levels[index], len(cells), path)
-        x[:, index] = codes_of(cells, levels[index])
-    return x, levels
+        made.append(codes_of(cells, levels[index]))
+    return made, levels
 
 
 def codes_of(cells: Cells, levels: tuple[str, ...]) -> Floats:

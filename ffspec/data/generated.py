@@ -24,10 +24,12 @@ def generate(source: Generator, seed: int) -> Raw:
     names = tuple(f"x{index}" for index in range(x.shape[1]))
     if known.target == "values":
         targets = ("y",) if y.ndim == 1 else tuple(f"y{index}" for index in range(y.shape[1]))
-        return Raw(x=x, names=names, target=RawTarget(values=y, names=targets, kind="values"))
+        return Raw(columns=list(x.T), names=names, target=RawTarget(values=y, names=targets, kind="values"))
     classes = source.classes if isinstance(source, Blobs) else tuple(range(known.classes or 0))
     codes = np.searchsorted(np.array(classes), y).astype(np.int64)
-    return Raw(x=x, names=names, target=RawTarget(values=codes, names=("y",), kind="classes", classes=classes))
+    return Raw(
+        columns=list(x.T), names=names, target=RawTarget(values=codes, names=("y",), kind="classes", classes=classes)
+    )
 
 
 def _draw(source: Generator, state: int) -> tuple[Floats, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+Features: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,11 @@ class RawTarget:
 class Raw:
     """All rows of a source, before split and preparation."""
 
-    x: Floats
-    """Shape (N, P): numbers, NaN where one is missing; in a column of categories, the index of the level."""
+    columns: list[NDArray[Any]]
+    """P columns of shape (N,): numbers, NaN where one is missing; of categories, the indices of the levels.
+
+    A list, because what prepares them lets go of each in turn: all of them beside the features would be too much.
+    """
     names: tuple[str, ...]
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """The levels of the columns that are categories, by position."""
@@ -57,13 +61,22 @@ class Raw:
     ranks: Ints | None = None
     """Shape (N,): the place of each row's value of `split.by` among all of them; equal values have equal places."""
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.target.values)
+
+    @property
+    def x(self) -> Floats:
+        """The columns as a matrix of shape (N, P), made anew."""
+        return np.stack([column.astype(np.float64, copy=False) for column in self.columns], axis=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """The rows of one split."""
 
-    x: Floats
-    """Shape (N, F), contiguous."""
+    x: Features
+    """Shape (N, F), contiguous, from a cache line on; computed in float64, and in the type the network takes."""
     y: Floats | Ints
     """Class codes of shape (N,), or values of shape (N, C)."""
     weight: Floats | None = None

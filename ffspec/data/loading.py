@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
 from ffspec.data.arrays import read_arrays, read_inline
-from ffspec.data.columns import codes_of
 from ffspec.data.dividing import divide
-from ffspec.data.fitted import Category
+from ffspec.data.features import Ready, assembled, fit_features
 from ffspec.data.generated import generate
 from ffspec.data.loaded import Floats, Ints, Loaded, Raw, Split
 from ffspec.data.packaged import Packaged, read_packaged
-from ffspec.data.preparation import Preparation, fit, narrowed
+from ffspec.data.preparation import Preparation
 from ffspec.data.problems import counted, problem
 from ffspec.data.targets import Target, settle
 from ffspec.diagnostics import Path
@@ -30,7 +29,7 @@ from ffspec.spec.generators import Generator
 from ffspec.spec.root import Spec
 
 COPIES = 2
-"""How often the matrix of all rows is there at once, at least, while it is drawn or prepared."""
+"""How often the matrix of all rows is there at once, at least, while it is drawn."""
 
 
 def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
@@ -41,12 +40,13 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     wants: TargetKind | None = None,
     arrays: Any = None,
     allow_outside: bool = False,
+    single: bool = False,
 ) -> Loaded:
     """Load a data set: every split, prepared by what was fitted on the training split.
 
     `seed` is the spec's; `directory` is where its paths begin, and out of which none may lead unless `allow_outside`;
     `wants` is the kind of target its loss needs; `arrays` take the place of the source's rows: `(X, y)`, or a mapping
-    from the names of splits to such pairs.
+    from the names of splits to such pairs. `single` has the features, computed in float64, kept as float32.
 
     Raises:
         SpecError: FF030 to FF039, the data cannot be used.
@@ -60,10 +60,13 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
         raw = _read(dataset, seed, arrays, path)
     target = settle(raw.target, wants, (*path, "target") if isinstance(dataset.source, tables.Table) else path)
     rows = divide(dataset, target, raw, derive(seed, "split"))
-    preparation = fit(raw, rows["train"], dataset.prepare, path)
-    _refuse_wide(raw := narrowed(raw, preparation), preparation, path)
-    splits = _prepared(_recoded(raw, preparation), target.y, rows, preparation, path)
-    splits = splits if raw.weights is None else _weighted(splits, raw.weights, rows, (*path, "weight"))
+    dtype = np.dtype(np.float32 if single else np.float64)
+    made = fit_features(raw, rows, dataset.prepare, path, dtype)
+    preparation = Preparation(tuple(ready.column for ready in made))
+    _refuse_wide(raw, len(preparation.features), dtype, path)
+    splits = _splits(made, target.y, rows, dtype)
+    if raw.weights is not None:
+        splits = _weighted(splits, raw.weights, rows, (*path, "weight"))
     return Loaded(
         splits=splits,
         facts=_facts(target, preparation, splits),
@@ -83,6 +86,7 @@ def load_spec(spec: Spec, arrays: Any = None, *, allow_outside: bool = False) ->
         wants=target_kind(dict(spec)),
         arrays=arrays,
         allow_outside=allow_outside,
+        single=spec.training.precision != "float64",
     )
 
 
@@ -92,7 +96,7 @@ def _read(dataset: Dataset, seed: int, arrays: Any, path: Path) -> Raw:
     if isinstance(source, tables.Arrays):
         return read_arrays(arrays, by=dataset.by)
     if isinstance(source, Generator):
-        _refuse_large(source.rows, source.known().features or 0, path, "take fewer rows")
+        _refuse_large(COPIES * 8 * source.rows, source.rows, source.known().features or 0, path, "take fewer rows")
         return generate(source, seed)
     if isinstance(source, tables.Inline):
         return read_inline(source)
@@ -108,19 +112,19 @@ def read_table(dataset: Dataset, directory: pathlib.Path, *, allow_outside: bool
     return reading.read_table(table, folder, filled=dataset.prepare.missing != "error", by=dataset.by)
 
 
-def _refuse_wide(raw: Raw, preparation: Preparation, path: Path) -> None:
+def _refuse_wide(raw: Raw, features: int, dtype: np.dtype[Any], path: Path) -> None:
     """Refuse what preparation would make of the rows, if the memory has no room for it."""
     hint = "leave out columns of many different texts: each text becomes a feature" if raw.levels else "take fewer rows"
-    _refuse_large(len(raw.x), len(preparation.features), path, hint)
+    _refuse_large(dtype.itemsize * len(raw) * features, len(raw), features, path, hint)
 
 
-def _refuse_large(rows: int, features: int, path: Path, hint: str) -> None:
+def _refuse_large(needed: int, rows: int, features: int, path: Path, hint: str) -> None:
     """Refuse a matrix that the memory has no room for.
 
     Raises:
         SpecError: FF039, it has none.
     """
-    lack = shortage(COPIES * 8 * rows * features)
+    lack = shortage(needed)
     if lack is not None:
         message = f"data must fit into memory, but {counted(rows, 'row')} of {counted(features, 'feature')} {lack}"
         raise problem("FF039", message, path, hint)
@@ -137,14 +141,16 @@ def _facts(target: Target, preparation: Preparation, splits: Mapping[str, Split]
     )
 
 
-def _prepared(
-    x: Floats, y: Floats | Ints, rows: Mapping[str, Ints], preparation: Preparation, path: Path
+def _splits(
+    made: Sequence[Ready], y: Floats | Ints, rows: Mapping[str, Ints], dtype: np.dtype[Any]
 ) -> dict[str, Split]:
-    """Return the prepared rows of each split, prepared together so that a fault in any of them is reported once."""
-    x = preparation.transform(x[np.concatenate(list(rows.values()))], path=path)
-    stops = np.cumsum([len(chosen) for chosen in rows.values()])[:-1]
-    parts = zip(rows.items(), np.split(x, stops), strict=True)
-    return {name: Split(part, y[chosen]) for (name, chosen), part in parts}
+    """Return the prepared rows of each split, which stand one after another in the columns."""
+    splits, start = {}, 0
+    for name, chosen in rows.items():
+        stop = start + len(chosen)
+        splits[name] = Split(assembled(made, start, stop, dtype), y[chosen])
+        start = stop
+    return splits
 
 
 def _weighted(splits: dict[str, Split], weights: Floats, rows: Mapping[str, Ints], path: Path) -> dict[str, Split]:
@@ -157,14 +163,3 @@ def _weighted(splits: dict[str, Split], weights: Floats, rows: Mapping[str, Ints
         if not weights[chosen].any():
             raise problem("FF033", f"a row of {name} must have a weight above 0, found none", path)
     return {name: replace(split, weight=weights[rows[name]]) for name, split in splits.items()}
-
-
-def _recoded(raw: Raw, preparation: Preparation) -> Floats:
-    """Return the raw columns with the categories as indices into the levels of the training split, -1 where unknown."""
-    x = raw.x.copy() if raw.levels else raw.x
-    for index, column in enumerate(preparation.columns):
-        if isinstance(column, Category):
-            codes = codes_of(np.array(raw.levels[index], dtype=object), column.levels)
-            known = ~np.isnan(x[:, index])
-            x[known, index] = codes[x[known, index].astype(np.int64)]
-    return x

@@ -22,7 +22,7 @@ def read_packaged(source: Packaged) -> Raw:
     names = tuple(str(name) for name in bunch.feature_names)
     known = source.known()
     if known.target == "values":
-        return Raw(x=x, names=names, target=RawTarget(values=bunch.target, kind="values"))
+        return Raw(columns=list(x.T), names=names, target=RawTarget(values=bunch.target, kind="values"))
     classes = tuple(range(source.n_class)) if isinstance(source, spec.Digits) else tuple(map(str, bunch.target_names))
     target = RawTarget(values=bunch.target.astype(np.int64), kind="classes", numeric=known.numeric, classes=classes)
-    return Raw(x=x, names=names, target=target)
+    return Raw(columns=list(x.T), names=names, target=target)

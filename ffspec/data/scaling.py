@@ -1,11 +1,9 @@
 """Scaling numbers: what is fitted to the training rows of a column, and what is made of any rows with it.
 
-N rows, P columns.
+N rows.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,8 +16,6 @@ from ffspec.spec.dataset import Prepare
 
 EPSILON = 10 * float(np.finfo(np.float64).eps)
 """A spread below this is none: scikit-learn's bound."""
-BLOCK = 1 << 17
-"""How many numbers are worked on at a time: they fit into the cache."""
 FEWEST, MOST, EACH = 10, 1000, 30
 """Quantiles that are kept, at least and at most, and the training rows for each (Gorishniy et al. 2021)."""
 
@@ -49,27 +45,18 @@ def fit_number(name: str, reading: Reading | None, values: Floats, prepare: Prep
     return Number(name, fill, center, scale, quantiles, prepare.smooth_clip, indicator, reading)
 
 
-def scaled(x: Floats, numbers: Sequence[Number]) -> Floats:
-    """Return columns of shape (N, P) filled, scaled and clipped; a cell that nothing fills stays NaN."""
-    fills = np.array([np.nan if column.fill is None else column.fill for column in numbers])
-    centers = np.array([column.center for column in numbers])
-    scales = np.array([column.scale for column in numbers])
-    clips = np.array([np.inf if column.clip is None else column.clip for column in numbers])
-    ranked = {index: np.array(column.quantiles) for index, column in enumerate(numbers) if column.quantiles}
-    result = np.empty(x.shape)
-    rows = max(1, BLOCK // max(len(numbers), 1))
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows]
-        filled = np.where(np.isnan(block), fills, block)
-        with np.errstate(over="ignore", invalid="ignore"):
-            part = (filled - centers) / scales
-        for index, quantiles in ranked.items():
-            part[:, index] = normal_scores(filled[:, index], quantiles)
-        if np.isfinite(clips).any():
-            # As `hypot`, because a square may be too large where the number is not.
-            part /= np.hypot(1.0, part / clips)
-        result[start : start + rows] = part
-    return result
+def scaled(x: Floats, column: Number) -> Floats:
+    """Return numbers of a column, of shape (N,), filled, scaled and clipped; a cell that nothing fills stays NaN."""
+    if column.fill is not None:
+        x = np.where(np.isnan(x), column.fill, x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        part: Floats = (x - column.center) / column.scale
+    if column.quantiles:
+        part = normal_scores(x, np.array(column.quantiles))
+    if column.clip is not None:
+        # As `hypot`, because a square may be too large where the number is not.
+        part /= np.hypot(1.0, part / column.clip)
+    return part
 
 
 def _fill(values: Floats, missing: str) -> float:

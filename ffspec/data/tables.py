@@ -78,10 +78,10 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
         frames[f"{file}" if file not in frames else f"{file} ({name})"] = _chosen(other, used)
     sheet = _sheet(table, frames)
     columns = {name: part for feature in features for name, part in _read(sheet, feature, filled=filled)}
-    x, levels = assemble(tuple(columns), [cells for cells, _ in columns.values()], path)
+    made, levels = assemble(tuple(columns), [cells for cells, _ in columns.values()], path)
     readings = {index: reading for index, (_, reading) in enumerate(columns.values()) if reading is not None}
     return Raw(
-        x=x,
+        columns=made,
         names=tuple(columns),
         levels=levels,
         readings=readings,

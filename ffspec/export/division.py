@@ -37,7 +37,7 @@ def add_division(script: Script, subject: Subject) -> None:
     script.use("numpy as np")
     fixed = list(subject.raw.fixed)
     names = [name for name in subject.rows if name not in fixed]
-    total = len(subject.raw.x) - sum(len(rows) for rows in subject.raw.fixed.values())
+    total = len(subject.raw) - sum(len(rows) for rows in subject.raw.fixed.values())
     sizes = {name: len(subject.rows[name]) for name in names}
     rest = names == ["train"] and sizes["train"] == total
     if fixed:
@@ -117,7 +117,7 @@ def _add_fold(script: Script, subject: Subject, split: Split) -> None:
     """Add what deals the rows like cards, takes one part to test on, and divides the others."""
     folds, turn = split.folds or 2, (split.fold or 1) - 1
     loose = split.model_copy(update={"stratify": False})
-    whole = np.arange(len(subject.raw.x), dtype=np.int64)
+    whole = np.arange(len(subject.raw), dtype=np.int64)
     sizes = {name: len(rows) for name, rows in subject.rows.items()}
     seed = derive(subject.spec.seed, "split")
     without = apportion(whole, sizes, loose, subject.target, seed)["test"]

@@ -149,7 +149,7 @@ class _Reader:
 
     def _kept(self) -> list[str]:
         """Return the lines that leave out blank rows, or rows without a target, where there are some."""
-        if sum(frame.height for frame in self._frames) == len(self._subject.raw.x):
+        if sum(frame.height for frame in self._frames) == len(self._subject.raw):
             return []
         condition = "~pl.all_horizontal(pl.all().is_null())"
         if self._table.missing_target == "drop":

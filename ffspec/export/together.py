@@ -34,7 +34,7 @@ def add_groups(script: Script, subject: Subject, split: Split, free: str) -> Non
 
 def _add_at_random(script: Script, subject: Subject, split: Split, rows: str) -> None:
     fixed = subject.raw.fixed
-    total = len(subject.raw.x) - sum(map(len, fixed.values()))
+    total = len(subject.raw) - sum(map(len, fixed.values()))
     sizes = split.rows(total)
     lines = [comment(f"The split: rows with the same {split.by!r} stay together."), f"rows = {rows}", *GROUPED]
     if split.folds is not None:
@@ -70,7 +70,7 @@ def _add_in_order(script: Script, subject: Subject, split: Split, rows: str) -> 
         f"rows = {rows}",
         'rows = rows[np.argsort(groups[rows], kind="stable")]',
     ]
-    total = len(subject.raw.x) - sum(map(len, subject.raw.fixed.values()))
+    total = len(subject.raw) - sum(map(len, subject.raw.fixed.values()))
     if split.folds is not None:
         start = _start(subject)
         stop = start + len(subject.rows["test"])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ffspec.data import Loaded
+    from ffspec.data.loaded import Features as FeatureMatrix
     from ffspec.data.loaded import Floats
     from ffspec.diagnostics import Diagnostic, Path
     from ffspec.planner import Draft
@@ -272,17 +273,18 @@ class SameColumns(DataRule):
         columns = _raw_columns(loaded)
         chosen = [columns[index] for index in statistics.sample(len(columns), statistics.COLUMNS)]
         rows = statistics.sampled(len(train), len(chosen))
-        alike: dict[bytes, list[tuple[str, slice]]] = {}
-        for name, place in chosen:
-            part = _unitless(train[rows, place])
-            if part.any():
-                alike.setdefault((np.round(part, 6) + 0.0).tobytes(), []).append((name, place))
-        for (first, place), *others in alike.values():
-            if not others:
+        parts = ((name, place, *_unitless(train[rows, place])) for name, place in chosen)
+        told = [(name, place, _summary(part), bound) for name, place, part, bound in parts if part.any()]
+        seen: set[str] = set()
+        for index, (first, place, summary, bound) in enumerate(told):
+            near = [(n, p) for n, p, s, b in told[index + 1 :] if n not in seen and _near(summary, s, bound + b)]
+            if first in seen or not near:
                 continue
-            whole = _unitless(train[:, place])
-            same = [name for name, other in others if np.allclose(whole, _unitless(train[:, other]), 0, 1e-9)]
+            whole, least = _unitless(train[:, place])
+            others = ((name, *_unitless(train[:, other])) for name, other in near)
+            same = [name for name, other, more in others if np.allclose(whole, other, 0, least + more)]
             if same:
+                seen.update(same)
                 yield self._told(source, first, same)
 
     def _told(self, source: Any, first: str, same: Sequence[str]) -> Diagnostic:
@@ -302,14 +304,35 @@ class SameColumns(DataRule):
         )
 
 
-def _unitless(values: Floats) -> Floats:
-    """Return columns as multiples of their deviations from their means; zeros where a column does not vary."""
+def _unitless(values: FeatureMatrix) -> tuple[Floats, float]:
+    """Return columns as multiples of their deviations from their means, and how far rounding can have moved a number.
+
+    They are zeros where a column does not vary.
+    """
     import numpy as np
 
+    step = float(np.finfo(values.dtype).eps)
     with np.errstate(all="ignore"):
-        centred = values - values.mean(axis=0)
-        found = centred / np.sqrt((centred**2).mean(axis=0))
-    return np.where(np.isfinite(found), found, 0.0) + 0.0  # -0.0 becomes 0.0
+        wide = values.astype(np.float64)
+        centred = wide - wide.mean(axis=0)
+        deviations = np.sqrt((centred**2).mean(axis=0))
+        found = centred / deviations
+        sizes = np.abs(wide).max(axis=0) / deviations
+    bound = 1e-9 + step * float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
+    return np.where(np.isfinite(found), found, 0.0), bound
+
+
+def _summary(part: Floats) -> tuple[int, float]:
+    """Return the width of some columns, and a sum over their cells that equal columns have in common."""
+    import numpy as np
+
+    weights = np.sin(np.arange(1.0, part.size + 1))
+    return part.shape[1], float((weights @ part.ravel()) / part.size**0.5)
+
+
+def _near(one: tuple[int, float], other: tuple[int, float], bound: float) -> bool:
+    """Return whether two summaries may be of equal columns, each cell rounded within a bound."""
+    return one[0] == other[0] and abs(one[1] - other[1]) <= 4 * bound
 
 
 def _raw_columns(loaded: Loaded) -> list[tuple[str, slice]]:

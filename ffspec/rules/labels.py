@@ -170,7 +170,7 @@ def _telling_classes(train: Split, rows: Any, columns: Sequence[Column]) -> Iter
     if len(classes) < 2:
         return
     for name, features, levels in columns:
-        x = train.x[np.ix_(rows, features)]
+        x = train.x[np.ix_(rows, features)].astype(np.float64)
         if levels > 1:  # the order of codes means nothing
             x = (x == np.arange(levels)).astype(np.float64)
         if len(classes) == 2 and np.count_nonzero(counts) == 2:

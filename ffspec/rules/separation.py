@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ffspec.data.loaded import Floats, Ints
+from ffspec.data.loaded import Features, Floats, Ints
 from ffspec.rules.statistics import sample
 
 Fit: TypeAlias = Callable[[Floats, Floats], Floats]
@@ -19,7 +19,7 @@ Fit: TypeAlias = Callable[[Floats, Floats], Floats]
 EPSILON = 1e-9
 
 
-def is_inseparable(x: Floats, codes: Ints) -> bool:
+def is_inseparable(x: Features, codes: Ints) -> bool:
     """Return whether it is certain that no linear scores put the right class of every row first.
 
     They exist if and only if some w has a positive product with every z = (e_y - e_j) (x) [x, 1], a row for each wrong
@@ -81,7 +81,7 @@ def _solved(a: Floats, b: Floats, weights: Floats, passive: np.ndarray[tuple[int
     return np.zeros_like(weights)
 
 
-def is_truth_table(x: Floats, *, levels: int = 4) -> bool:
+def is_truth_table(x: Features, *, levels: int = 4) -> bool:
     """Return whether the rows are a function's table: few values in each column, and half of their combinations."""
     cells = 1
     for column in x.T:
@@ -97,12 +97,13 @@ def products(features: int) -> int:
     return features + features * (features + 1) // 2
 
 
-def judge(x: Floats, codes: Ints) -> tuple[Floats, Floats]:
+def judge(features: Features, codes: Ints) -> tuple[Floats, Floats]:
     """Return which rows a linear classifier gets right, and which one with squares and products does, as 0 and 1.
 
     Both are fitted on half of the rows and judged on the other, by turns: on the rows they were fitted on, more
     features always seem to tell more. Always answering with the largest class is linear too, and may be better.
     """
+    x: Floats = features.astype(np.float64, copy=False)
     deviations = x.std(axis=0)
     x = (x[:, deviations > 0] - x.mean(axis=0)[deviations > 0]) / deviations[deviations > 0]
     upper = np.triu_indices(x.shape[1])

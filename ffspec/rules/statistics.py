@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ffspec.data.loaded import Floats, Ints
+from ffspec.data.loaded import Features, Floats, Ints
 
 Hashes: TypeAlias = NDArray[np.uint64]
 
@@ -46,22 +46,21 @@ def sampled(rows: int, columns: int) -> Ints:
     return sample(rows, max(ROWS // 10, min(ROWS, CELLS // max(columns, 1))))
 
 
-def blocks(x: Floats) -> Iterator[slice]:
+def blocks(x: Features | Ints) -> Iterator[slice]:
     """Yield the rows of a table a cacheful at a time."""
     rows = max(1, BLOCK // max(x.shape[1], 1))
     for start in range(0, len(x), rows):
         yield slice(start, start + rows)
 
 
-def moments(x: Floats | Ints) -> tuple[Floats, Floats]:
+def moments(x: Features | Ints) -> tuple[Floats, Floats]:
     """Return the mean and the standard deviation of each column; infinite where they are too large for a number."""
-    x = x.astype(np.float64, copy=False)
-    first, count = x[0], len(x)
+    first, count = x[0].astype(np.float64), len(x)
     sums, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(x):
             # About the first row, so that a large mean does not swallow a small deviation.
-            centred = x[block] - first
+            centred = x[block].astype(np.float64) - first
             sums += centred.sum(axis=0)
             squares += np.einsum("ij,ij->j", centred, centred)
         means = sums / count
@@ -69,7 +68,7 @@ def moments(x: Floats | Ints) -> tuple[Floats, Floats]:
         return np.nan_to_num(first + means, nan=np.inf), np.nan_to_num(deviations, nan=np.inf)
 
 
-def constant(x: Floats) -> Ints:
+def constant(x: Features) -> Ints:
     """Return the columns whose values are all equal."""
     candidates = np.arange(x.shape[1], dtype=np.int64)
     for block in blocks(x):
@@ -80,12 +79,12 @@ def constant(x: Floats) -> Ints:
     return candidates
 
 
-def is_indicator(values: Floats) -> bool:
+def is_indicator(values: Features) -> bool:
     """Return whether a column has at most two different values."""
     return bool(((values == values.min()) | (values == values.max())).all())
 
 
-def hashes(x: Floats, y: Floats | Ints) -> tuple[Hashes, Hashes]:
+def hashes(x: Features, y: Floats | Ints) -> tuple[Hashes, Hashes]:
     """Return a number for the features of each row, and one for its features and target.
 
     Equal rows have equal numbers; that unequal rows do has a chance of 2^-64 for each pair.
@@ -94,12 +93,12 @@ def hashes(x: Floats, y: Floats | Ints) -> tuple[Hashes, Hashes]:
     return features, _mixed(features ^ _mixed(_hashed(y.reshape(len(y), -1).astype(np.float64, copy=False))))
 
 
-def _hashed(x: Floats) -> Hashes:
+def _hashed(x: Features) -> Hashes:
     """Return the sum over a row's cells of their mixed bits, each column with a key of its own."""
     keys = _mixed(np.arange(1, x.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     result = np.empty(len(x), dtype=np.uint64)
     for block in blocks(x):
-        bits = (x[block] + 0.0).view(np.uint64)  # -0.0 becomes 0.0
+        bits = (x[block].astype(np.float64) + 0.0).view(np.uint64)  # -0.0 becomes 0.0
         bits ^= keys
         result[block] = _mixed(bits).sum(axis=1)
     return result
@@ -147,7 +146,7 @@ def conflicts(features: Hashes, codes: Ints) -> tuple[int, int]:
     return int(sizes[mixed].sum()), len(starts)
 
 
-def repeats_by_nature(x: Floats) -> bool:
+def repeats_by_nature(x: Features) -> bool:
     """Return whether there are so few combinations of values that rows must be expected to repeat themselves."""
     cells = 1
     for column in x[sample(len(x), 20_000)].T:

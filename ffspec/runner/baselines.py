@@ -137,7 +137,8 @@ def _linear(loaded: Loaded, chosen: Any, rows: Any) -> Any:
 
     train = loaded.splits["train"]
     chosen = chosen if train.weight is None else chosen[train.weight[chosen] > 0]
-    x, y, weight = train.x[chosen], train.y[chosen], None if train.weight is None else train.weight[chosen]
+    x, y = train.x[chosen].astype(np.float64), train.y[chosen]
+    weight = None if train.weight is None else train.weight[chosen]
     if not len(y):
         return None
     center, scale = x.mean(axis=0), x.std(axis=0)

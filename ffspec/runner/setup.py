@@ -162,8 +162,8 @@ def _batch(split: Split, judge: Judge, dtype: torch.dtype, device: torch.device)
     target = torch.from_numpy(split.y)
     wanted = target if judge.scale is None else judge.scale.standardise(target)
     return Batch(
-        # A copy of its own: a view that begins between two cache lines may be rounded otherwise.
-        x=torch.from_numpy(split.x).to(device=device, dtype=dtype, copy=True),
+        # No copy where there need not be one: the rows of a split begin with a cache line, as those of a tensor do.
+        x=torch.from_numpy(split.x).to(device=device, dtype=dtype),
         y=target.to(device),
         target=encode(wanted, judge.spec.target, judge.classes, dtype).to(device),
         weight=None if split.weight is None else torch.from_numpy(split.weight).to(device=device, dtype=dtype),
