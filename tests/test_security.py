@@ -243,8 +243,8 @@ def test_rows_are_measured_before_they_are_drawn_or_made_wide(folder: Path, scar
     value = {"blobs": {"n_samples": 10_000_000, "n_features": 20}}
     message = LARGE + "10,000,000 rows of 20 features needs about 3.2 GB, 1.0 MB are free"
     assert refused(value) == [("FF039", "dataset.blobs", message, "take fewer rows")]
-    (folder / "a.csv").write_text("t,y\n" + "".join(f"t{row % 50},0\n" for row in range(1500)))
-    message = LARGE + "1,500 rows of 51 features needs about 1.2 MB, 1.0 MB are free"
+    (folder / "a.csv").write_text("t,y\n" + "".join(f"t{row % 50},0\n" for row in range(3000)))
+    message = LARGE + "3,000 rows of 51 features needs about 1.2 MB, 1.0 MB are free"
     hint = "leave out columns of many different texts: each text becomes a feature"
     assert refused(table("a.csv"), folder) == [("FF039", "dataset.csv", message, hint)]
 

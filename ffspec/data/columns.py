@@ -19,7 +19,7 @@ from ffspec.data.problems import counted, problem, some
 from ffspec.diagnostics import Path
 
 Cells: TypeAlias = NDArray[Any]
-"""Shape (N,): float64, where NaN is a missing number, or object, holding texts and None for a missing one."""
+"""Shape (N,): numbers, NaN where one is missing, or object, holding texts and None for a missing one."""
 
 MOST_LEVELS = 1000
 """A column of more different texts is no category."""
@@ -30,7 +30,7 @@ TRUTH = {True: "true", False: "false"}
 
 def is_numbers(cells: Cells) -> bool:
     """Whether a column holds numbers; one without any value counts as numbers."""
-    return cells.dtype.kind == "f"
+    return cells.dtype.kind in "fiu"
 
 
 def cells_of(values: Any, name: str, path: Path) -> Cells:
@@ -79,7 +79,7 @@ def _cell(value: Any) -> tuple[Any, str | None]:
     return (str(value), "a text") if isinstance(value, str) else (None, "other")
 
 
-def finite(numbers: Floats, name: str, path: Path) -> Floats:
+def finite(numbers: Cells, name: str, path: Path) -> Cells:
     """Return the column unless it holds infinity.
 
     Raises:

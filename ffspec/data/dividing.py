@@ -23,7 +23,9 @@ def divide(dataset: Dataset, target: Target, raw: Raw, seed: int) -> dict[str, I
     """
     total, fixed = len(target.y), dict(raw.fixed)
     taken = np.concatenate([np.zeros(0, dtype=np.int64), *fixed.values()])
-    free = np.setdiff1d(np.arange(total, dtype=np.int64), taken)
+    free = np.arange(total, dtype=np.int64)
+    if len(taken):
+        free = np.setdiff1d(free, taken)
     split = dataset.split
     if fixed and split is None:
         split = "none"

@@ -16,13 +16,12 @@ from numpy.typing import DTypeLike, NDArray
 from ffspec.data.columns import codes_of
 from ffspec.data.fitted import Category, Column, DatePart, Number
 from ffspec.data.loaded import Features, Floats, Ints, Raw
+from ffspec.data.memory import unfilled
 from ffspec.data.problems import counted, problem, quoted, some
 from ffspec.data.scaling import fit_number, scaled
 from ffspec.diagnostics import Path
 from ffspec.spec.dataset import Prepare
 
-LINE = 64
-"""Bytes of a cache line: where a row begins within one can decide how a sum over it is rounded."""
 CELLS = 1 << 16
 """How many numbers are worked on at a time."""
 BLOCK = 1 << 18
@@ -84,7 +83,7 @@ def prepared(values: Floats, column: Column, dtype: DTypeLike) -> Ready:
         # An index of -1 is a level never seen in training: unknown, not missing.
         codes = np.where(holes | (values < 0), len(column.levels), values).astype(np.int32)
         return Ready(column, codes, None, 0 if column.missing else int(holes.sum()))
-    result, infinite = np.empty(len(values), dtype=dtype), False
+    result, infinite = unfilled((len(values),), dtype), False
     for start in range(0, len(values), CELLS):
         part = scaled(values[start : start + CELLS], column)
         infinite = infinite or not np.isfinite(part).all()
@@ -118,7 +117,7 @@ def refuse_faults(made: Sequence[Ready], path: Path) -> None:
 def assembled(made: Sequence[Ready], start: int, stop: int, dtype: DTypeLike) -> Features:
     """Put the features of some rows side by side; shape (stop - start, F)."""
     widths = [len(ready.column.features) for ready in made]
-    result = aligned((stop - start, sum(widths)), dtype)
+    result = unfilled((stop - start, sum(widths)), dtype)
     rows = max(1, BLOCK // max(1, result.itemsize * result.shape[1]))
     for low in range(start, stop, rows):
         high, place = min(low + rows, stop), 0
@@ -127,14 +126,6 @@ def assembled(made: Sequence[Ready], start: int, stop: int, dtype: DTypeLike) ->
             _put(block[:, place : place + width], ready, slice(low, high))
             place += width
     return result
-
-
-def aligned(shape: tuple[int, int], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an array, not filled, that begins with a cache line, as every tensor of PyTorch does."""
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    room = np.empty(size + LINE, dtype=np.uint8)
-    start = -room.ctypes.data % LINE
-    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def _put(place: NDArray[Any], ready: Ready, rows: slice) -> None:

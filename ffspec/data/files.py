@@ -8,16 +8,22 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import mmap
 import os
 import pathlib
 import re
 import stat
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import polars as pl
 
+from ffspec.data import pieces
 from ffspec.data.parquet import MARK, largest_page
+from ffspec.data.pieces import Odd, Part
 from ffspec.data.problems import counted, problem
 from ffspec.diagnostics import Path, SpecError
 from ffspec.limits import shortage
@@ -59,6 +65,94 @@ def read_file(table: Table, name: str, folder: Folder, path: Path) -> pl.DataFra
     if frame.height == 0:
         raise _unreadable(f"{name} has a header but no rows" if frame.width else f"{name} is empty", path)
     return frame
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file of a table whose columns are known, but not read yet."""
+
+    columns: tuple[str, ...]
+    read: Callable[[Sequence[str], frozenset[str]], Part]
+    """Reads some columns; those among the second ones may become arrays of numbers."""
+
+
+@contextmanager
+def open_table(table: Table, name: str, folder: Folder, path: Path) -> Iterator[Opened]:
+    """Open one file of a table; `path` is where the spec names it. What is read is what `read_file` would say.
+
+    A large file is read by pieces, where it is: what it takes is little more than what is kept of it.
+
+    Raises:
+        SpecError: FF030 it cannot be read, FF038 it lies outside the folder, FF039 it is too large.
+    """
+    with _opened(_place(name, folder, path), name, path) as (file, size):
+        large = None
+        if size > pieces.PIECE and isinstance(table, Csv):
+            large = _large_csv(file, table, name, path)
+        elif size > pieces.PIECE:
+            large = _large_parquet(file, name, path)
+        if large is None:
+            frame = read_file(table, name, folder, path)
+            large = Opened(tuple(frame.columns), lambda used, _: pieces.whole(_chosen(frame, used)))
+
+        def read(used: Sequence[str], plain: frozenset[str]) -> Part:
+            try:
+                return large.read(used, plain)
+            except Odd:
+                return pieces.whole(_chosen(read_file(table, name, folder, path), used))
+
+        yield Opened(large.columns, read)
+
+
+def _large_csv(file: BinaryIO, table: Csv, name: str, path: Path) -> Opened | None:
+    """Open a large text file; None for one that has to be read as a whole."""
+    start = file.read(4)
+    file.seek(0)
+    if start == MARK or any(start.startswith(packed) for packed in COMPRESSED):
+        return None
+    try:
+        found = pieces.survey(file, table.separator, table.null_values)
+    except Odd:
+        return None
+    _check_header(found.header.decode("utf-8-sig"), table.separator, name, path)
+    if found.lines == 0:
+        return None
+    cells = found.lines * len(found.columns)
+    refuse_large(cells * CELL[Table] // 3, name, path)
+    return Opened(found.columns, lambda used, plain: pieces.read_lines(found, used, plain))
+
+
+def _large_parquet(file: BinaryIO, name: str, path: Path) -> Opened | None:
+    """Open a large Parquet file; None for one that has no rows."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            page = largest_page(data)
+            file.seek(0)
+            columns = tuple(pl.read_parquet_schema(file))
+            file.seek(0)
+            rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
+        except UNREADABLE as error:
+            raise _no_parquet(data[:4], name, path, error) from None
+    _refuse_wide(len(columns), name, path)
+    if not rows:
+        return None
+
+    def read(used: Sequence[str], plain: frozenset[str]) -> Part:
+        refuse_large(page + rows * len(used) * CELL[Table] // 3, name, path)
+        try:
+            return pieces.read_columns(file, columns, used, plain)
+        except UNREADABLE as error:
+            raise _no_parquet(MARK, name, path, error) from None
+
+    return Opened(columns, read)
+
+
+def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return some columns by their very names; `select` would take a name such as * for a pattern.
+
+    A list of series would do too, but of one without a name polars makes `column_0`.
+    """
+    return pl.DataFrame({name: frame.get_column(name) for name in names})
 
 
 def opening(name: str, folder: Folder, path: Path, size: int = 65_536) -> str | None:
@@ -117,7 +211,15 @@ def _found(name: str, file: str, root: str) -> str:
 
 
 def _bytes(file: pathlib.Path, name: str, path: Path, copies: int) -> bytes:
-    """Return what is in a file; never waits for a pipe or a device, and measures before it reads."""
+    """Return what is in a file, which is measured before it is read."""
+    with _opened(file, name, path) as (opened, size):
+        refuse_large(copies * size, name, path)
+        return opened.read()
+
+
+@contextmanager
+def _opened(file: pathlib.Path, name: str, path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file and say how large it is; never waits for a pipe or a device."""
     try:
         if file.is_dir():
             raise _unreadable(f"must be a file, but {name} is a folder", path)
@@ -128,8 +230,7 @@ def _bytes(file: pathlib.Path, name: str, path: Path, copies: int) -> bytes:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):  # changed since it was looked at
                 raise _unreadable(f"must be a regular file, but {name} is a pipe or a device", path)
-            refuse_large(copies * status.st_size, name, path)
-            return opened.read()
+            yield opened, status.st_size
     except FileNotFoundError:
         raise _unreadable(f"there is no file {name}", path, _hint(name)) from None
     except OSError as error:
@@ -154,8 +255,12 @@ def _parquet(data: bytes, name: str, path: Path) -> pl.DataFrame:
         refuse_large(len(data) + page + rows * len(columns) * CELL[Table], name, path)
         return pl.read_parquet(io.BytesIO(data)) if rows else pl.DataFrame(schema=columns)
     except UNREADABLE as error:
-        hint = None if data[:4] == MARK else "for a text file, write 'csv:' in place of 'parquet:'"
-        raise _unreadable(f"{name} is not a Parquet file: {_first_line(error)}", path, hint) from None
+        raise _no_parquet(data[:4], name, path, error) from None
+
+
+def _no_parquet(start: bytes, name: str, path: Path, error: BaseException) -> SpecError:
+    hint = None if start == MARK else "for a text file, write 'csv:' in place of 'parquet:'"
+    return _unreadable(f"{name} is not a Parquet file: {_first_line(error)}", path, hint)
 
 
 def _csv(data: bytes, table: Csv, name: str, path: Path) -> pl.DataFrame:

@@ -54,7 +54,7 @@ def divide_groups(rows: Ints, ranks: Ints, sizes: dict[str, int], options: Split
 
 def permutation(count: int, seed: int) -> Ints:
     """Return a random permutation, from words that numpy promises to keep, as it does not of its `permutation`."""
-    return np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable").astype(np.int64)
+    return np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable").astype(np.int64, copy=False)
 
 
 def take(order: list[int], counts: Ints, size: int, most: int) -> tuple[list[int], list[int]]:

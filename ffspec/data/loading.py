@@ -54,11 +54,9 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     if arrays is not None:
         dataset = dataset.model_copy(update={"source": tables.Arrays()})
     path: Path = ("dataset",) if isinstance(dataset.source, tables.Arrays) else ("dataset", dataset.source.name)
-    if isinstance(dataset.source, tables.Table):
-        raw = read_table(dataset, directory, allow_outside=allow_outside)
-    else:
-        raw = _read(dataset, seed, arrays, path)
-    target = settle(raw.target, wants, (*path, "target") if isinstance(dataset.source, tables.Table) else path)
+    table = isinstance(dataset.source, tables.Table)
+    raw = read_table(dataset, directory, allow_outside=allow_outside) if table else _read(dataset, seed, arrays, path)
+    target = settle(raw.target, wants, (*path, "target") if table else path)
     rows = divide(dataset, target, raw, derive(seed, "split"))
     dtype = np.dtype(np.float32 if single else np.float64)
     made = fit_features(raw, rows, dataset.prepare, path, dtype)
@@ -96,7 +94,8 @@ def _read(dataset: Dataset, seed: int, arrays: Any, path: Path) -> Raw:
     if isinstance(source, tables.Arrays):
         return read_arrays(arrays, by=dataset.by)
     if isinstance(source, Generator):
-        _refuse_large(COPIES * 8 * source.rows, source.rows, source.known().features or 0, path, "take fewer rows")
+        features = source.known().features or 0
+        _refuse_large(COPIES * 8 * source.rows * features, source.rows, features, path, "take fewer rows")
         return generate(source, seed)
     if isinstance(source, tables.Inline):
         return read_inline(source)

@@ -6,10 +6,12 @@ footer and before every page, in Thrift's compact protocol: of each struct this 
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import TypeAlias
 
 Value: TypeAlias = "int | bytes | list[Value] | dict[int, Value] | None"
 Struct: TypeAlias = "dict[int, Value]"
+Bytes: TypeAlias = "bytes | mmap"
 
 MARK = b"PAR1"
 DEPTH = 16
@@ -31,13 +33,13 @@ class Damaged(ValueError):
     """What a file says of itself cannot be true."""
 
 
-def largest_page(data: bytes) -> int:
+def largest_page(data: Bytes) -> int:
     """Return the bytes of the largest page when unpacked; of a file without rows, whose pages nobody reads, 0.
 
     Raises:
         Damaged: A size is negative, leads out of the file, or contradicts another one.
     """
-    if len(data) < 12 or not (data.startswith(MARK) and data.endswith(MARK)):
+    if len(data) < 12 or data[:4] != MARK or data[-4:] != MARK:
         raise Damaged("it does not begin and end with PAR1")
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     footer = _Thrift(data, max(start, 4), len(data) - 8).struct()
@@ -56,7 +58,7 @@ def largest_page(data: bytes) -> int:
     return max(pages)
 
 
-def _pages(data: bytes, meta: Struct, rows: int) -> list[int]:
+def _pages(data: Bytes, meta: Struct, rows: int) -> list[int]:
     """Return the size of each page of a column in one part of the file."""
     values, at = _count(meta, META_VALUES), _count(meta, META_PAGES)
     if meta.get(META_DICTIONARY):
@@ -106,7 +108,7 @@ def _struct(value: Value) -> Struct:
 class _Thrift:
     """Reads values of the compact protocol from a stretch of bytes."""
 
-    def __init__(self, data: bytes, at: int, end: int) -> None:
+    def __init__(self, data: Bytes, at: int, end: int) -> None:
         self._data, self.at, self._end = data, at, end
 
     def struct(self, depth: int = 0) -> Struct:

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ffspec.data.arrays import missing_target, no_value
 from ffspec.data.columns import TRUTH, Cells, assemble, codes_of, finite
 from ffspec.data.dates import PARTS, UNIT, Moments, no_dates, parts_of, read_dates
-from ffspec.data.files import Folder, read_file, refuse_large
+from ffspec.data.files import Folder, open_table, refuse_large
 from ffspec.data.fitted import DatePart, Order, Reading
 from ffspec.data.incoming import no_places, require_columns
 from ffspec.data.loaded import Floats, Ints, Raw, RawTarget
+from ffspec.data.pieces import Part
 from ffspec.data.problems import problem, quoted, some
 from ffspec.data.ranking import comparable
 from ffspec.diagnostics import Path
@@ -32,6 +34,8 @@ class Sheet:
 
     table: Table
     frame: pl.DataFrame
+    floats: dict[str, NDArray[Any]]
+    """The columns that were read as numbers at once; each is taken out when it is used."""
     origins: tuple[tuple[str, int], ...]
     """The files, and how many rows each has."""
     numbers: Ints
@@ -66,17 +70,20 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
         SpecError: FF030 to FF033, FF035 and FF037 to FF039.
     """
     path = ("dataset", table.name)
-    main = read_file(table, table.path, folder, (*path, "path"))
-    require_columns(_asked(table, by), tuple(main.columns))
-    features = _features(table, main.columns, by)
-    others = (name for name in (table.split_column, table.weight, by) if name)
-    used = list(dict.fromkeys([*features, *table.targets, *others]))
-    frames = {table.path: _chosen(main, used)}
+    with open_table(table, table.path, folder, (*path, "path")) as main:
+        require_columns(_asked(table, by), main.columns)
+        features = _features(table, main.columns, by)
+        others = [*table.targets, *(name for name in (table.split_column, table.weight, by) if name)]
+        used = list(dict.fromkeys([*features, *others]))
+        # Several files must be read alike, which is sure of texts alone.
+        apart = {*others, *(table.categorical or ()), *(table.dates or ()), *table.orders}
+        plain = frozenset() if table.files else frozenset(features) - apart
+        parts = {table.path: main.read(used, plain)}
     for name, file in table.files.items():
-        other = read_file(table, file, folder, (*path, name))
-        require_columns(((column, (*path, name)) for column in used), tuple(other.columns))
-        frames[f"{file}" if file not in frames else f"{file} ({name})"] = _chosen(other, used)
-    sheet = _sheet(table, frames)
+        with open_table(table, file, folder, (*path, name)) as other:
+            require_columns(((column, (*path, name)) for column in used), other.columns)
+            parts[f"{file}" if file not in parts else f"{file} ({name})"] = other.read(used, plain)
+    sheet = _sheet(table, parts)
     columns = {name: part for feature in features for name, part in _read(sheet, feature, filled=filled)}
     made, levels = assemble(tuple(columns), [cells for cells, _ in columns.values()], path)
     readings = {index: reading for index, (_, reading) in enumerate(columns.values()) if reading is not None}
@@ -90,14 +97,6 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
         ranks=None if by is None else _ranks(sheet, by),
         weights=None if table.weight is None else _weights(sheet, table.weight),
     )
-
-
-def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return some columns by their very names; `select` would take a name such as * for a pattern.
-
-    A list of series would do too, but of one without a name polars makes `column_0`.
-    """
-    return pl.DataFrame({name: frame.get_column(name) for name in names})
 
 
 def _asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:
@@ -133,23 +132,25 @@ def _features(table: Table, columns: Sequence[str], by: str | None) -> list[str]
     return features
 
 
-def _sheet(table: Table, frames: dict[str, pl.DataFrame]) -> Sheet:
+def _sheet(table: Table, parts: dict[str, Part]) -> Sheet:
     """Put the files one after another, without blank lines and, if asked, rows without a target."""
     try:
-        frame = pl.concat(list(frames.values()), how="vertical_relaxed")
+        frame = pl.concat([part.frame for part in parts.values()], how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:
         message = f"the files must have columns of the same kinds: {str(error).splitlines()[0]}"
         raise problem("FF033", message, ("dataset", table.name)) from None
-    keep = ~pl.all_horizontal(pl.all().is_null())
-    if table.missing_target == "drop":
-        keep = keep & pl.all_horizontal(
-            *(frame.get_column(name).alias("cells").is_not_null() for name in table.targets)
-        )
-    mask = frame.select(keep.alias("keep")).get_column("keep").to_numpy()
-    origins = tuple((name, part.height) for name, part in frames.items())
+    mask = ~np.concatenate([part.blank for part in parts.values()])
+    for name in table.targets if table.missing_target == "drop" else ():
+        mask &= frame.get_column(name).is_not_null().to_numpy()
     if not mask.any():
         raise problem("FF032", "every row must have a target, found none that has", ("dataset", table.name, "target"))
-    return Sheet(table, frame.filter(mask), origins, np.flatnonzero(mask).astype(np.int64))
+    floats = next(iter(parts.values())).floats  # of several files there are none
+    if not mask.all():
+        frame = frame.filter(mask)
+        for name in floats:
+            floats[name] = floats[name][mask]
+    origins = tuple((name, len(part)) for name, part in parts.items())
+    return Sheet(table, frame, floats, origins, np.flatnonzero(mask).astype(np.int64))
 
 
 def _ranks(sheet: Sheet, name: str) -> Ints:
@@ -264,6 +265,8 @@ def _places(sheet: Sheet, name: str, *, filled: bool) -> Cells:
 
 def _feature(sheet: Sheet, name: str) -> Cells:
     """Return a column as numbers or as texts."""
+    if name in sheet.floats:
+        return finite(sheet.floats.pop(name), name, sheet.path)
     series = _typed(sheet, name, sheet.path)
     if name in (sheet.table.categorical or ()):
         texts = series.cast(pl.Boolean) if series.dtype == pl.Boolean else _whole(series)
