@@ -14,7 +14,7 @@ from ffspec.data import files, load, pieces
 from ffspec.spec.dataset import Dataset
 from tests.dataloading import loaded, refused
 
-TABLES = {
+TABLES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
     "numbers": ("x,z,y\n" + "".join(f"{n},{n / 7!r},{n % 3}\n" for n in range(40)), {}),
     "fractions later": ("x,y\n" + "-0,1\n0,0\n" * 20 + "0.5,1\n-0,0\n", {}),
     "texts later": ("x,y\n" + "1,1\n2,0\n" * 20 + "a,1\n", {"categorical": ["x"]}),
@@ -25,6 +25,7 @@ TABLES = {
     "gaps at the end": ("y,x\n" + "1,2\n0,\n" * 20, {}),
     "quotes": ("x,z,y\n" + '1,"a\nb",1\n2,"c,d",0\n' * 20, {}),
     "booleans": ("x,z,y\n" + "1,True,1\n2,false,0\n" * 20, {}),
+    "patterns": ("*,^y$,y\n" + "1, a,1\n2,b ,0\n" * 20, {}),
     "carriage returns": ("x,z,y\r\n" + "1,2,1\r\n2,,0\r\n" * 20, {}),
     "infinite": ("x,y\n" + "1,1\n2,0\n" * 20 + "inf,0\n", {}),
     "short": ("x,z,y\n" + "1,2,1\n2,3,0\n" * 20 + "1,2\n", {}),

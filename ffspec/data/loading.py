@@ -58,13 +58,9 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     raw = read_table(dataset, directory, allow_outside=allow_outside) if table else _read(dataset, seed, arrays, path)
     target = settle(raw.target, wants, (*path, "target") if table else path)
     rows = divide(dataset, target, raw, derive(seed, "split"))
-    dtype = np.dtype(np.float32 if single else np.float64)
-    made = fit_features(raw, rows, dataset.prepare, path, dtype)
+    made = fit_features(raw, rows, dataset.prepare, path, np.float32 if single else np.float64)
     preparation = Preparation(tuple(ready.column for ready in made))
-    _refuse_wide(raw, len(preparation.features), dtype, path)
-    splits = _splits(made, target.y, rows, dtype)
-    if raw.weights is not None:
-        splits = _weighted(splits, raw.weights, rows, (*path, "weight"))
+    splits = _splits(raw, made, target.y, rows, path, single=single)
     return Loaded(
         splits=splits,
         facts=_facts(target, preparation, splits),
@@ -111,12 +107,6 @@ def read_table(dataset: Dataset, directory: pathlib.Path, *, allow_outside: bool
     return reading.read_table(table, folder, filled=dataset.prepare.missing != "error", by=dataset.by)
 
 
-def _refuse_wide(raw: Raw, features: int, dtype: np.dtype[Any], path: Path) -> None:
-    """Refuse what preparation would make of the rows, if the memory has no room for it."""
-    hint = "leave out columns of many different texts: each text becomes a feature" if raw.levels else "take fewer rows"
-    _refuse_large(dtype.itemsize * len(raw) * features, len(raw), features, path, hint)
-
-
 def _refuse_large(needed: int, rows: int, features: int, path: Path, hint: str) -> None:
     """Refuse a matrix that the memory has no room for.
 
@@ -140,16 +130,19 @@ def _facts(target: Target, preparation: Preparation, splits: Mapping[str, Split]
     )
 
 
-def _splits(
-    made: Sequence[Ready], y: Floats | Ints, rows: Mapping[str, Ints], dtype: np.dtype[Any]
+def _splits(  # noqa: PLR0913 - all there is of the rows
+    raw: Raw, made: Sequence[Ready], y: Floats | Ints, rows: Mapping[str, Ints], path: Path, *, single: bool
 ) -> dict[str, Split]:
     """Return the prepared rows of each split, which stand one after another in the columns."""
+    features, dtype = sum(len(ready.column.features) for ready in made), np.dtype(np.float32 if single else np.float64)
+    hint = "leave out columns of many different texts: each text becomes a feature" if raw.levels else "take fewer rows"
+    _refuse_large(dtype.itemsize * len(raw) * features, len(raw), features, path, hint)
     splits, start = {}, 0
     for name, chosen in rows.items():
         stop = start + len(chosen)
         splits[name] = Split(assembled(made, start, stop, dtype), y[chosen])
         start = stop
-    return splits
+    return splits if raw.weights is None else _weighted(splits, raw.weights, rows, (*path, "weight"))
 
 
 def _weighted(splits: dict[str, Split], weights: Floats, rows: Mapping[str, Ints], path: Path) -> dict[str, Split]:

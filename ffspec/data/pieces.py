@@ -23,6 +23,8 @@ PIECE = 1 << 23
 """Bytes of a text file that are read at a time; a smaller file is read as a whole."""
 WIDER: Mapping[Any, Any] = {pl.Int64: pl.Float64, pl.Float64: pl.String}
 """What a column is read as if not every cell is a number of a kind."""
+CELLS = "cells"
+"""What a series is called while it is worked on: polars would take some names for patterns."""
 READABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
@@ -175,7 +177,7 @@ def _read(source: Lines, piece: bytes, used: Sequence[str], kinds: Mapping[str, 
     missing = ["", *source.missing]
     columns = {}
     for name in used:
-        series = frame.get_column(name)
+        series = frame.get_column(name).alias(CELLS)
         if series.dtype == pl.String:
             series = series.str.strip_chars()
             series = series.set(series.is_in(missing).fill_null(value=False), None)
@@ -253,7 +255,7 @@ def read_columns(file: BinaryIO, columns: Sequence[str], used: Sequence[str], pl
         # A name that looks like a pattern would be taken for one, however it is asked for.
         pattern = "*" in name or name.startswith("^")
         asked = None if pattern else [columns.index(name)]
-        series = pl.read_parquet(file, columns=asked).get_column(name)
+        series = pl.read_parquet(file, columns=asked).get_column(name).alias(CELLS)
         if index == 0 or blank.any():
             empty = series.is_null().to_numpy()
             blank = empty if index == 0 else blank & empty
