@@ -140,8 +140,8 @@ def test_the_baselines_of_numbers() -> None:
     result = run(text + REST.format(optimizer="adam", training="epochs: 1"))
     constant, linear = result.baselines
     train, test = result.data.splits["train"], result.data.splits["test"]
-    model = make_pipeline(StandardScaler(), Ridge()).fit(train.x, train.y)
-    assert linear.measures["r2"] == pytest.approx(r2_score(test.y, model.predict(test.x)), abs=1e-12)
+    model = make_pipeline(StandardScaler(), Ridge()).fit(train.x.astype(np.float64), train.y)
+    assert linear.measures["r2"] == pytest.approx(r2_score(test.y, model.predict(test.x.astype(np.float64))), abs=1e-12)
     assert constant.measures["r2"] == pytest.approx(r2_score(test.y, np.full_like(test.y, train.y.mean())), abs=1e-12)
 
 
