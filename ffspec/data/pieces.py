@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ffspec.data.memory import unfilled
 
-PIECE = 1 << 23
+PIECE = 1 << 21
 """Bytes of a text file that are read at a time; a smaller file is read as a whole."""
 WIDER: Mapping[Any, Any] = {pl.Int64: pl.Float64, pl.Float64: pl.String}
 """What a column is read as if not every cell is a number of a kind."""

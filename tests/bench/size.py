@@ -146,7 +146,7 @@ def main() -> int:
                 f"{found['epoch']:.2f}",
                 f"{1e6 * found['epoch'] / rows:.2f}",
             )
-    console = Console()
+    console = Console(width=120)
     console.print(machine(), highlight=False)
     console.print(f"{COLUMNS} columns of numbers; CPU seconds of one process, all threads together.", highlight=False)
     console.print(table)
