@@ -148,7 +148,7 @@ def test_names_and_arguments_are_completed(editor: Client) -> None:
     head = "dataset: iris\nloss: cross_entropy\n"
     assert complete(editor, f"{head}layers: [linear]\noptimizer: \n") >= {"sgd", "adam", "adamw", "lbfgs"}
     offered = complete(editor, f"{head}layers: [linear]\noptimizer:\n  adam:\n    lr: 0.1\n    \n")
-    assert offered == {"betas", "eps", "weight_decay", "amsgrad"}
+    assert offered == {"betas", "eps", "weight_decay", "amsgrad", "groups"}
     assert complete(editor, f"{head}optimizer: adam\nlayers:\n  - \n") >= {"linear", "relu", "threshold", "repeat"}
     offered = complete(editor, f"{head}optimizer: adam\nlayers:\n  - linear:\n      \n")
     assert offered == {"out_features", "in_features", "bias", "init", "bias_init"}
