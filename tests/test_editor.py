@@ -151,7 +151,7 @@ def test_names_and_arguments_are_completed(editor: Client) -> None:
     assert offered == {"betas", "eps", "weight_decay", "amsgrad", "groups"}
     assert complete(editor, f"{head}optimizer: adam\nlayers:\n  - \n") >= {"linear", "relu", "threshold", "repeat"}
     offered = complete(editor, f"{head}optimizer: adam\nlayers:\n  - linear:\n      \n")
-    assert offered == {"out_features", "in_features", "bias", "init", "bias_init"}
+    assert offered == {"out_features", "in_features", "bias", "init", "bias_init", "parametrization"}
     assert complete(editor, f"{head}optimizer: adam\nlayers: [linear]\n\n") >= {
         "training",
         "scheduler",
