@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,12 @@ def fitted(scores: torch.Tensor, target: torch.Tensor) -> float:
 @pytest.mark.parametrize("classes", [2, 5])
 def test_no_other_temperature_has_less_log_loss(classes: int, spread: float) -> None:
     scores, target = drawn(300, classes, spread)
+    sure = 301 / 302  # as sure as so many rows make a label
 
     def loss(temperature: float) -> float:
-        return float(nn.functional.cross_entropy(scores / temperature, target))
+        each = nn.functional.cross_entropy(scores / temperature, target)
+        even = -(scores / temperature).log_softmax(dim=1).mean()
+        return float(sure * each + (1 - sure) * even)
 
     slow = min((0.01 * 1e4 ** (step / 2000) for step in range(2001)), key=loss)
     assert fitted(scores, target) == pytest.approx(slow, rel=0.01)
@@ -77,6 +81,14 @@ def test_rows_that_are_all_right_make_the_network_as_sure_as_their_number_allows
         temperature = fitted(scores, scores.argmax(dim=1))
         chances.append(float((scores / temperature).softmax(dim=1).max(dim=1).values.mean()))
     assert chances == [pytest.approx(1 - 0.5 / (rows + 2)) for rows in (4, 40, 400)]
+
+
+def test_one_wrong_row_of_few_does_not_decide_alone() -> None:
+    scores = torch.eye(2, dtype=torch.float64).repeat(10, 1) * 8
+    target = scores.argmax(dim=1)
+    assert fitted(scores, target) == pytest.approx(8 / log(43), rel=1e-6)  # each label is right by 43 to 1
+    target[0] = 1 - target[0]
+    assert fitted(scores, target) == pytest.approx(8 / log((19 * 43 + 1) / (19 + 43)), rel=1e-6)
 
 
 def test_it_divides_in_eval_mode_only_and_changes_no_prediction() -> None:

@@ -78,7 +78,7 @@ def test_pbld_is_its_formula() -> None:
 @pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("activation", [False, True])
 def test_piecewise_linear_is_its_formula(activation: bool, skip: bool) -> None:
-    train, x = numbers(40, 2), numbers(9, 2) * 3
+    train, x = numbers(80, 2), numbers(9, 2) * 3
     module = drawn(PiecewiseLinear(2, 3, 4, activation=activation, skip=skip))
     module.fit(train)
     for row, result in zip(x.tolist(), module(x).tolist(), strict=True):
@@ -94,13 +94,20 @@ def test_piecewise_linear_is_its_formula(activation: bool, skip: bool) -> None:
 
 
 def test_bins_are_fewer_where_values_repeat() -> None:
-    train = torch.tensor([[0.0, 5.0], [0.0, 5.0], [0.0, 5.0], [1.0, 5.0]])
+    train = torch.tensor([[0.0, 5.0], [0.0, 5.0], [0.0, 5.0], [1.0, 5.0]]).repeat(20, 1)
     module = drawn(PiecewiseLinear(2, 3, 4))
     module.fit(train)
     assert module.slope.ne(0).sum(dim=1).tolist() == [2, 0]  # edges 0, 0.25 and 1; none in a column that is constant
     out = module(torch.tensor([[-100.0, 0.0], [100.0, 9.0]]))
     assert torch.equal(out[:, 3:], module.bias[1].expand(2, 3))
     assert all(bool(buffer.isfinite().all()) for buffer in module.buffers())
+
+
+def test_a_bin_has_twenty_rows_at_least() -> None:
+    for rows, bins in ((10, 1), (39, 1), (40, 2), (79, 3), (400, 4)):
+        module = PiecewiseLinear(1, 3, 4)
+        module.fit(torch.arange(float(rows)).unsqueeze(1))
+        assert int(module.slope.ne(0).sum()) == bins
 
 
 def test_an_embedding_is_a_table_for_each_column() -> None:
@@ -204,11 +211,11 @@ def test_what_a_layer_learns_starts_as_its_paper_has_it() -> None:
 
 
 def test_bins_come_from_the_training_rows_as_the_layers_in_front_leave_them() -> None:
-    layers = "layers: [{dropout: 0.5}, {piecewise_linear: {n_bins: 4}}, {linear: 8}, relu, linear]\n"
+    layers = "layers: [{dropout: 0.5}, {piecewise_linear: {n_bins: 3}}, {linear: 8}, relu, linear]\n"
     result = ffspec.run(BLOBS + layers + REST, allow=OPTIONAL)
     module = result.model[1]
     assert isinstance(module, PiecewiseLinear)
-    edges = np.quantile(result.data.splits["train"].x.astype(np.float32).astype(np.float64), np.linspace(0, 1, 5), 0)
+    edges = np.quantile(result.data.splits["train"].x.astype(np.float32).astype(np.float64), np.linspace(0, 1, 4), 0)
     assert module.left.T.flatten().tolist() == pytest.approx(edges[:-1].flatten().tolist(), rel=1e-6)
 
 

@@ -48,17 +48,16 @@ class Temperature(nn.Module):
 def sharpness(scores: Tensor, wanted: Tensor) -> float:
     """Return the factor between 0.01 and 100 with the least log-loss of the scores times it.
 
-    The loss is convex in the factor: Newton's method, and a bisection where it would leave what is left to search.
-    Where every row is right, the loss falls for ever; then the labels are taken for as sure as so many right ones make
-    them, and no surer (Platt 1999).
+    The loss is convex in the factor: Newton's method, and a bisection where it would leave what is left to search. The
+    labels are taken for as sure as so many right ones make them, and no surer (Platt 1999): where every row is right,
+    the loss would fall for ever, and of few rows one that is wrong must not decide alone.
 
     Args:
         scores: In float64, (N, C).
         wanted: The probabilities they should have, (N, C).
     """
     low, high, factor = 0.01, 100.0, 1.0
-    if _slope(scores, wanted, high)[0] <= 0:
-        wanted = wanted + (1 / scores.shape[1] - wanted) / (len(scores) + 2)
+    wanted = wanted + (1 / scores.shape[1] - wanted) / (len(scores) + 2)
     for _ in range(100):
         slope, curvature = _slope(scores, wanted, factor)
         if slope == 0:

@@ -163,7 +163,7 @@ class PiecewiseLinear(nn.Module):
     Args:
         num_features: Columns in all.
         d_embedding: Numbers of each embedding.
-        n_bins: Bins of each column; fewer where the rows repeat values.
+        n_bins: Bins of each column; fewer where the rows repeat values, or are few.
         activation: Whether a relu follows.
         skip: Whether a linear of the number itself is added.
         numbers: The columns of numbers; all if None.
@@ -203,8 +203,8 @@ class PiecewiseLinear(nn.Module):
         self.activation = activation
 
     def fit(self, x: Tensor) -> None:
-        """Take the quantiles of the training rows, (N, F), as the edges of the bins."""
-        n_bins = self.left.shape[1]
+        """Take the quantiles of the training rows, (N, F), as the edges; 20 rows for a bin at least."""
+        n_bins = max(1, min(self.left.shape[1], len(x) // 20))
         levels = torch.linspace(0, 1, n_bins + 1, dtype=torch.float64)
         for row, column in enumerate(picked(x, self.numbers).double().T):
             edges = column.quantile(levels.to(column.device)).unique()

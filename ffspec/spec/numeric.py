@@ -85,7 +85,9 @@ class PiecewiseLinear(ColumnLayer):
     name: ClassVar[str] = "piecewise_linear"
     sole: ClassVar[str | None] = "d_embedding"
     d_embedding: int = Field(24, ge=1, le=1000, description="Numbers a column becomes.")
-    n_bins: int = Field(48, ge=2, le=1000, description="Bins of a column; fewer where the rows repeat values.")
+    n_bins: int = Field(
+        48, ge=2, le=1000, description="Bins of a column; fewer where rows repeat values, or are fewer than 20 a bin."
+    )
     activation: Literal["relu"] | None = Field(None, description="What follows the linear; nothing if left out.")
     skip: bool = Field(
         False, description="Whether a linear of the number itself is added; what the bins say then starts at zero."
