@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
-
-import torch
 
 from ffspec import rundir
 from ffspec.builder.streams import untouched
@@ -33,6 +30,7 @@ from ffspec.runner.record import Record, check_files
 from ffspec.runner.result import Result
 from ffspec.runner.setup import set_up, trainer_of
 from ffspec.runner.stability import nudge
+from ffspec.runner.surroundings import threads, unwarned
 from ffspec.runner.watching import Watch, outcome_of
 from ffspec.seeds import derive
 
@@ -330,22 +328,3 @@ def _look_back(
     )
     outcome = outcome_of(setup, watch, rows, comparisons)
     return baselines, [item for rule in OUTCOMES for item in rule.judge(outcome)]
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with `count` threads for a block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def unwarned() -> Iterator[None]:
-    """Keep PyTorch from saying that with bf16 an rms_norm takes a slower way: its weight is float32 on purpose."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
-        yield

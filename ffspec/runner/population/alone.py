@@ -1,0 +1,74 @@
+"""A member by itself: the ordinary set-up, loop and checks of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ffspec.builder.streams import untouched
+from ffspec.diagnostics import DivergedError
+from ffspec.runner.calibration import calibrate
+from ffspec.runner.evaluation import check
+from ffspec.runner.population.members import Trained
+from ffspec.runner.setup import set_up, trainer_of
+from ffspec.runner.surroundings import threads, unwarned
+from ffspec.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ffspec.runner.evaluation import Measures
+    from ffspec.runner.loop import Row, Trainer
+    from ffspec.runner.population.members import Member, Observe
+
+
+class _Ended(Exception):
+    """Whoever observes has seen enough of a member."""
+
+
+def train_alone(index: int, member: Member, splits: Collection[str] | None, observe: Observe | None) -> Trained:
+    """Train one member as its run would.
+
+    Args:
+        index: Its place among all members.
+        member: The member.
+        splits: What is evaluated before and after training; None: every split.
+        observe: Told of every epoch.
+    """
+    spec = member.spec
+    rows: list[Row] = []
+    before: dict[str, Measures] = {}
+    with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
+        setup = set_up(spec, member.plan, member.loaded)
+        network, judge = setup.network, setup.judge
+        chosen = {name: batch for name, batch in setup.splits.items() if splits is None or name in splits}
+        try:
+            before = check(network, chosen, judge)
+            _run(trainer_of(setup), index, rows, observe)
+            temperature, judge = calibrate(network, setup.splits, judge, spec.training.threshold)
+            after = check(network, chosen, judge)
+        except DivergedError as error:
+            return Trained(
+                member=member, network=network.eval(), before=before, after={}, history=tuple(rows), error=error
+            )
+    return Trained(
+        member=member,
+        network=network.eval(),
+        before=before,
+        after=after,
+        history=tuple(rows),
+        temperature=temperature,
+        threshold=judge.threshold,
+    )
+
+
+def _run(trainer: Trainer, index: int, rows: list[Row], observe: Observe | None) -> None:
+    def told(row: Row) -> None:
+        rows.append(row)
+        if observe is not None and observe(index, row):
+            raise _Ended
+
+    try:
+        trainer.run(told)
+    except _Ended:
+        trainer.cursor.ended = True
+        trainer.run(told)  # takes no step, and leaves the network as a training that has ended

@@ -1,0 +1,120 @@
+"""A population: each member is what its single run would be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import ffspec
+from ffspec.data import load_spec
+from ffspec.runner.population import Member, groups, member_of, train_together
+
+TEXT = """\
+dataset: {classification: {n_samples: 90, n_features: 5}, split: {validation: 0.2, test: 0.2}}
+layers: [{linear: 8}, relu, linear]
+loss: bce_with_logits
+optimizer: {adam: 0.02}
+training: {epochs: 3, batch_size: 16}
+"""
+
+
+FORM = "no form for many networks at once"
+NONE = f"has {FORM}"
+
+
+def member(*overrides: str, text: str = TEXT) -> Member:
+    spec = ffspec.load(text, overrides=overrides)
+    return member_of(spec, load_spec(spec))
+
+
+def same(one: Any, other: Any) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_a_member_alone_is_its_run() -> None:
+    (found,) = train_together([member()])
+    alone = ffspec.run(TEXT)
+    assert (found.before, found.after, found.history) == (alone.before, alone.after, alone.history)
+    assert same(found.network, alone.model)
+    assert not found.network.training
+    assert found.error is None
+
+
+def test_only_the_splits_asked_for_are_evaluated() -> None:
+    (found,) = train_together([member()], splits=("train", "validation"))
+    assert [*found.before] == [*found.after] == ["train", "validation"]
+
+
+def test_whoever_observes_can_end_a_member() -> None:
+    text = TEXT.replace("epochs: 3", "epochs: 9, early_stopping: {patience: 5}")
+    seen = []
+
+    def observe(index: int, row: dict[str, Any]) -> bool:
+        seen.append((index, row["epoch"]))
+        return index == 0 and row["epoch"] == 2
+
+    found = [*train_together([member(text=text), member("seed=1", text=text)], observe=observe)]
+    assert [len(one.history) for one in found] == [2, 9]
+    assert seen == [(index, row["epoch"]) for index, one in enumerate(found) for row in one.history]
+
+
+def test_a_member_that_diverges_carries_its_error() -> None:
+    text = (
+        TEXT.replace("bce_with_logits", "mse")
+        .replace("adam: 0.02", "sgd: 1.0e+12")
+        .replace("classification", "regression")
+    )
+    found = [*train_together([member(text=text), member("optimizer.sgd.lr=0.0001", text=text)])]
+    assert str(found[0].error).startswith("the training loss is ")
+    assert found[0].after == {}
+    assert found[1].error is None
+    assert found[1].after == ffspec.run(text, overrides=["optimizer.sgd.lr=0.0001"]).after
+
+
+@pytest.mark.parametrize(
+    ("overrides", "together"),
+    [
+        (("seed=1",), True),
+        (("optimizer.adam.lr=0.5",), True),
+        (("optimizer.adam.betas=[0.5, 0.9]",), True),
+        (("layers.0.linear.init=zeros",), True),
+        (("training.epochs=4",), True),
+        (("scheduler={step: 2}",), True),
+        (("layers.0.linear.out_features=9",), False),
+        (("layers.1=tanh",), False),
+        (("optimizer={sgd: 0.1}",), False),
+        (("optimizer.adam.amsgrad=true",), False),
+        (("training.batch_size=8",), False),
+        (("training.clip_grad_norm=1",), False),
+        (("dataset.split.test=0.3",), False),
+        (("training.precision=float64",), False),
+    ],
+)
+def test_members_that_differ_in_numbers_only_train_as_one(overrides: tuple[str, ...], together: bool) -> None:
+    alone = "no other has the same layers, optimizer, batches and numbers of rows"
+    found = [(group.indices, group.reason) for group in groups([member(), member(*overrides)])]
+    assert found == ([((0, 1), None)] if together else [((0,), alone), ((1,), alone)])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (("optimizer=lbfgs", "training.batch_size=all"), f"lbfgs {NONE}"),
+        (
+            ("optimizer.adam.groups=[{parameters: bias, lr: 0.1}]",),
+            f"the optimizer's groups have {FORM}",
+        ),
+        (("training.precision=bf16",), f"bf16 {NONE}"),
+        (
+            ("layers=[{ensemble: {members: 2, layers: [{linear: 4}, relu, linear]}}]",),
+            "an ensemble is many networks already",
+        ),
+        (("layers=[{piecewise_linear: 4}, linear]",), f"piecewise_linear {NONE}"),
+        (("training.device=auto",), "only a CPU trains many networks as one, and the device is auto"),
+    ],
+)
+def test_what_cannot_be_one_network_says_why(overrides: tuple[str, ...], reason: str) -> None:
+    found = groups([member(*overrides), member("seed=1", *overrides)])
+    assert [(group.indices, group.reason) for group in found] == [((0, 1), reason)]
