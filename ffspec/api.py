@@ -11,6 +11,7 @@ from ffspec import document, planner
 from ffspec.diagnostics import Severity, SpecError
 from ffspec.review import Review
 from ffspec.rules import STATIC, examine, inspect
+from ffspec.rules.points import examine_points
 from ffspec.spec.root import Spec
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ffspec.diagnostics import Diagnostic
     from ffspec.document import Document
     from ffspec.planner import Plan
+    from ffspec.points import Space
     from ffspec.runner.folds import CrossValidation
     from ffspec.runner.result import Result
     from ffspec.runner.run import Observer, Request
@@ -64,7 +66,7 @@ def dump_resolved(source: Source) -> str:
     from ffspec.resolver import resolve
     from ffspec.writer import dump as to_text
 
-    spec = _spec(source)
+    spec = _spec(source).model_copy(update={"sweep": None})
     made = planner.plan(spec)
     return to_text(resolve(planner.settle(spec, made.facts), made, Path()), full=True)
 
@@ -293,6 +295,8 @@ def diagnose(
     """
     review = _read(opened, allow)
     sure = all(item.severity is not Severity.ERROR for item in review.told)
+    if sure and opened.spec is not None and opened.spec.sweep is not None:
+        review.take(points_of(opened, opened.spec.at(opened.directory))[1])
     if (data or probe) and sure and opened.spec is not None:
         review = Review(opened, frozenset(allow) | opened.spec.allowed)
         _inspect(opened.spec.at(opened.directory), review, probe=probe, allow_outside=allow_outside)
@@ -318,6 +322,12 @@ def _read(opened: Document, allow: Collection[str]) -> Review:
     review = Review(opened, allowed)
     review.take((*opened.diagnostics, *examine(opened.parts)), (rule.about.code for rule in STATIC))
     return review
+
+
+def points_of(opened: Document, spec: Spec) -> tuple[Space, tuple[Diagnostic, ...]]:
+    """Return the points of a sound document's sweep, and what is wrong with them."""
+    space = document.space(opened, spec)
+    return space, examine_points(space)
 
 
 def _inspect(spec: Spec, review: Review, *, probe: bool, allow_outside: bool) -> None:
@@ -354,7 +364,7 @@ def _request(
 
     read = opened is not None and opened.source.text
     return Request(
-        spec=spec,
+        spec=spec.model_copy(update={"sweep": None}),
         name=spec.name or (_stem(opened.source.name) if opened and read else "run"),
         text=opened.source.text if opened and read else dump(spec),
         arrays=data,

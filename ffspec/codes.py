@@ -175,6 +175,16 @@ CODES: tuple[Code, ...] = (
         wrong="dataset: arrays\n",
         right="dataset:\n  csv: {path: rows.csv, target: y}\n",
     ),
+    Code(
+        code="FF019",
+        title="a sweep that cannot be made",
+        reason="The path of an axis is one that --set takes: keys, the names of the components that are there, and "
+        "numbers of items, the first being 0. What is tried is chosen by the validation split, so there must be one. "
+        "Where several processes are to share a sweep, its storage is named on the command line, or lies in the folder "
+        "of the spec.",
+        wrong="optimizer: {sgd: {lr: 0.1}}\nsweep: {axes: {optimizer.lr: [0.1, 1.0]}, method: grid}\n",
+        right="optimizer: {sgd: {lr: 0.1}}\nsweep: {axes: {optimizer.sgd.lr: [0.1, 1.0]}, method: grid}\n",
+    ),
 )
 
 

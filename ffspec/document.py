@@ -14,11 +14,11 @@ from pydantic import ValidationError, create_model
 from ffspec import diagnostics as rendering
 from ffspec import source as reading
 from ffspec.diagnostics import Diagnostic, Edit, Patch, Path, Position, Span
-from ffspec.overrides import Override, apply
+from ffspec.overrides import Override
+from ffspec.points import Space, as_value, settled, space_of, strange_axes
 from ffspec.source import Extent, Source
 from ffspec.spec import grammar
 from ffspec.spec.base import Component, Node
-from ffspec.spec.expansion import expand
 from ffspec.spec.faults import MAX_FAULTS, faults
 from ffspec.spec.root import Spec
 
@@ -108,6 +108,17 @@ def of(spec: Spec) -> Document:
     return Document(Source(NAMELESS, ""), spec, dict(spec), (), spec.directory)
 
 
+def space(opened: Document, spec: Spec) -> Space:
+    """Return the points of a document's sweep; `spec` is its spec as it is to be run.
+
+    Raises:
+        ValueError: It has no sweep.
+    """
+    texts = [item.text for item in opened.overrides]
+    value = opened.source.value if isinstance(opened.source.value, dict) else as_value(spec)
+    return space_of(spec, value, texts)
+
+
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sort located diagnostics by their place in the file; those of overrides follow."""
     start = Span(Position(0, 0), Position(0, 0))
@@ -119,13 +130,16 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def _validate(source: Source, texts: Sequence[str], directory: pathlib.Path) -> Document:
     if not isinstance(source.value, dict):
         return Document(source, None, {}, source.diagnostics, directory)
-    value, overrides, misplaced = _filled(source.value, texts)
+    value, overrides, misplaced = settled(source.value, texts)
     found: tuple[Diagnostic, ...] = ()
     spec = None
     try:
         spec = Spec.model_validate(value)
     except ValidationError as failure:
         found = faults(failure, value)
+    else:
+        if spec.sweep is not None and not misplaced:
+            found = strange_axes(space_of(spec, source.value, [item.text for item in overrides]))
     unplaced = Document(source, None, {}, (), directory, overrides)
     located = (unplaced.locate(item) for item in found if not _unread(source, item.path))
     order = {f"--set {text}": index for index, text in enumerate(texts)}
@@ -138,18 +152,6 @@ def _validate(source: Source, texts: Sequence[str], directory: pathlib.Path) -> 
     elif len(found) < MAX_FAULTS:
         parts = _parts(cast("dict[str, Any]", value), spoiled)
     return Document(source, None if diagnostics else spec, parts, diagnostics, directory, overrides)
-
-
-def _filled(value: Any, texts: Sequence[str]) -> tuple[Any, tuple[Override, ...], tuple[Diagnostic, ...]]:
-    """Apply overrides and expand the recipe: what it depends on is set before, and what it says may be overridden."""
-    first = [text for text in texts if text.partition("=")[0].partition(".")[0].strip() in EXPANDING]
-    value, before, strange = apply(value, first)
-    value, after, others = apply(expand(value), [text for text in texts if text not in first])
-    return value, (*before, *after), (*strange, *others)
-
-
-EXPANDING = frozenset({"recipe", "dataset", "loss"})
-"""The keys a recipe looks at."""
 
 
 def _unread(source: Source, path: Path) -> bool:

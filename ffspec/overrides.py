@@ -15,8 +15,8 @@ from ffspec.spec.base import Component, Family, Node, describe, to_plain
 from ffspec.suggest import suggest
 
 
-class _Misplaced(Exception):
-    """The path of an override leads nowhere."""
+class Misplaced(Exception):
+    """The path of a value leads nowhere."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -92,12 +92,21 @@ def apply(value: Value, texts: Sequence[str]) -> tuple[Value, tuple[Override, ..
             diagnostics += [replace(override.shifted(item), path=()) for item in override.source.diagnostics]
             continue
         try:
-            value, path = _put(value, grammar.ROOT, keys, override.source.value)
-        except _Misplaced as error:
+            value, path = put(value, keys, override.source.value)
+        except Misplaced as error:
             diagnostics.append(override.on_path(Diagnostic(code="FF010", message=error.message, hint=error.hint)))
             continue
         overrides.append(replace(override, path=path))
     return value, tuple(overrides), tuple(diagnostics)
+
+
+def put(value: Value, keys: Sequence[str], new: Value) -> tuple[Value, Path]:
+    """Return the plain value of a spec with `new` under the keys, and the path the keys stand for.
+
+    Raises:
+        Misplaced: They lead nowhere.
+    """
+    return _put(value, grammar.ROOT, keys, new)
 
 
 def _put(value: Any, kinds: grammar.Kinds, keys: Sequence[str], new: Value) -> tuple[Value, Path]:
@@ -112,7 +121,7 @@ def _put(value: Any, kinds: grammar.Kinds, keys: Sequence[str], new: Value) -> t
     if items is not None and (node is None or isinstance(value, tuple)):
         return _put_item(value, kinds, keys, new)
     if node is None:
-        raise _Misplaced(f"a value has no keys under it, found '{keys[0]}'")
+        raise Misplaced(f"a value has no keys under it, found '{keys[0]}'")
     return _put_key(_as_mapping(value, node), node, keys, new)
 
 
@@ -135,7 +144,7 @@ def _put_component(
     name, *rest = keys
     mapping: Any = {value: None} if isinstance(value, str) else {} if value is None else value
     if not isinstance(mapping, Mapping):
-        raise _Misplaced(f"{describe(value)} is no {family.kind}, so nothing can be set under it")
+        raise Misplaced(f"{describe(value)} is no {family.kind}, so nothing can be set under it")
     current = next(iter(mapping), None)
     if current is not None and name != current:
         member = family.find(current)
@@ -145,7 +154,7 @@ def _put_component(
             raise _other_component(family, current, name)
         near = suggest(name, [current])
         hint = f"did you mean '{near}'?" if near else None
-        raise _Misplaced(f"the {family.kind} is '{current}', found '{brief(name)}'", hint)
+        raise Misplaced(f"the {family.kind} is '{current}', found '{brief(name)}'", hint)
     inner, path = _put(mapping.get(name), grammar.descend(kinds, name), rest, new)
     return {**mapping, name: inner}, (name, *path)
 
@@ -154,11 +163,11 @@ def _put_item(value: Any, kinds: grammar.Kinds, keys: Sequence[str], new: Value)
     items = value if isinstance(value, tuple) else ()
     key, *rest = keys
     if not key.removeprefix("-").isascii() or not key.removeprefix("-").isdecimal():
-        raise _Misplaced(f"an item of a list is named by its number, found '{key}'", "the first is 0, the last -1")
+        raise Misplaced(f"an item of a list is named by its number, found '{key}'", "the first is 0, the last -1")
     index = int(key) if len(key) < 10 else len(items)
     if not -len(items) <= index < len(items):
         there = f"the numbers here go from 0 to {len(items) - 1}" if items else "the list is empty"
-        raise _Misplaced(f"there is no item {key}: {there}")
+        raise Misplaced(f"there is no item {key}: {there}")
     index %= len(items)
     inner, path = _put(items[index], grammar.descend(kinds, index), rest, new)
     return (*items[:index], inner, *items[index + 1 :]), (index, *path)
@@ -171,7 +180,8 @@ def _first_key(value: Mapping[str, Value], node: type[Node], keys: Sequence[str]
     for length in range(len(keys), 0, -1):
         if ".".join(keys[:length]) in value:
             return ".".join(keys[:length]), keys[length:]
-    return ".".join(keys[:2]), keys[2:]
+    most = len(keys) if getattr(node, "dotted", False) else 2
+    return ".".join(keys[:most]), keys[most:]
 
 
 def _as_mapping(value: Any, node: type[Node]) -> dict[str, Value]:
@@ -182,7 +192,7 @@ def _as_mapping(value: Any, node: type[Node]) -> dict[str, Value]:
         return {}
     if issubclass(node, Component):
         if node.sole is None:
-            raise _Misplaced(f"'{node.name}' must have a mapping of arguments, found {describe(value)}")
+            raise Misplaced(f"'{node.name}' must have a mapping of arguments, found {describe(value)}")
         return {node.sole: value}
     family = getattr(node, "family", None)
     if isinstance(family, Family) and isinstance(value, str):
@@ -190,15 +200,15 @@ def _as_mapping(value: Any, node: type[Node]) -> dict[str, Value]:
     try:
         short = node.model_validate(value)
     except ValidationError:
-        raise _Misplaced(f"a mapping must stand here to set a key in it, found {describe(value)}") from None
+        raise Misplaced(f"a mapping must stand here to set a key in it, found {describe(value)}") from None
     return {name: to_plain(getattr(short, name)) for name in short.model_fields_set}
 
 
-def _other_component(family: Family, current: str, name: str) -> _Misplaced:
+def _other_component(family: Family, current: str, name: str) -> Misplaced:
     message = f"the {family.kind} is '{current}', not '{name}'"
-    return _Misplaced(message, f"set the {family.kind} itself to '{name}' first, or write '{current}'")
+    return Misplaced(message, f"set the {family.kind} itself to '{name}' first, or write '{current}'")
 
 
-def _nameless(family: Family, current: str, key: str) -> _Misplaced:
+def _nameless(family: Family, current: str, key: str) -> Misplaced:
     message = f"the path must name the {family.kind}, found '{key}'"
-    return _Misplaced(message, f"write {current}.{key}")
+    return Misplaced(message, f"write {current}.{key}")

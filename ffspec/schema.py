@@ -13,6 +13,7 @@ from ffspec.spec.base import Family, Node
 from ffspec.spec.dataset import Dataset
 from ffspec.spec.kinds import AnyLayer, AnyLoss, AnyOptimizer, AnyScheduler, BiasInitialiser, Initialiser
 from ffspec.spec.root import Spec
+from ffspec.spec.sweep import MOST, RANGE, AnyRange
 from ffspec.spec.training import Bound
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ REFERENCE = "#/definitions/{model}"
 _ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
 
 FAMILIES: tuple[Family, ...] = tuple(
-    get_args(kind)[1] for kind in (AnyLayer, Initialiser, BiasInitialiser, AnyLoss, AnyOptimizer, AnyScheduler)
+    get_args(kind)[1]
+    for kind in (AnyLayer, Initialiser, BiasInitialiser, AnyLoss, AnyOptimizer, AnyScheduler, AnyRange)
 )
 """Every place components may stand, but for the dataset, whose mapping has keys of its own besides."""
 
@@ -47,6 +49,9 @@ def schema() -> Schema:
     checks, bound = definitions["Checks"], _node(Bound, definitions)
     checks["additionalProperties"] = False
     checks["patternProperties"] = {r"^(train|validation|test)\.[a-z0-9_]+$": bound}
+    listed = {"type": "array", "minItems": 1, "maxItems": MOST}
+    definitions["Axes"]["minProperties"] = 1
+    definitions["Axes"]["additionalProperties"] = _or_mapping([listed], {"$ref": f"#/definitions/{RANGE.kind}"})
     prepare = definitions["Prepare"]
     definitions["Prepare"] = _or_mapping([prepare["properties"]["scale"]], prepare)
     # What a recipe fills need not be there.
@@ -59,7 +64,8 @@ def schema() -> Schema:
 def _family(family: Family, definitions: Schema) -> Schema:
     """Return the schema of a component: its name, or a mapping with one key."""
     keyed = {**_keyed(family, definitions), "minProperties": 1, "maxProperties": 1}
-    return {"title": family.kind, **_or_mapping([{"enum": list(_alone(family))}], keyed)}
+    alone = list(_alone(family))
+    return {"title": family.kind, **_or_mapping([{"enum": alone}] if alone else [], keyed)}
 
 
 def _dataset(definitions: Schema) -> Schema:

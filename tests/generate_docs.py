@@ -25,6 +25,7 @@ from ffspec.spec.metrics import METRICS, Metric
 from ffspec.spec.optimizers import OPTIMIZERS
 from ffspec.spec.root import Spec
 from ffspec.spec.schedulers import SCHEDULERS
+from ffspec.spec.sweep import RANGES, Sweep
 from ffspec.spec.training import Checkpoint, EarlyStopping, Schedules, Training
 
 ROOT = Path(__file__).parent.parent
@@ -228,6 +229,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "early_stopping": lambda: keys(EarlyStopping),
     "checkpoint": lambda: keys(Checkpoint),
     "metrics": metrics,
+    "sweep": lambda: keys(Sweep),
+    "ranges": lambda: components(RANGES),
     "specs": specs,
     "codes": rules,
 }

@@ -11,6 +11,7 @@ from ffspec.spec.expansion import expand, refuse_undecided
 from ffspec.spec.kinds import AnyLayer, AnyLoss, AnyOptimizer, AnyScheduler
 from ffspec.spec.metrics import MetricName
 from ffspec.spec.recipes import RecipeName
+from ffspec.spec.sweep import Sweep
 from ffspec.spec.training import Checks, Training
 
 
@@ -39,6 +40,7 @@ class Spec(Node):
         None, max_length=100, description="What is measured beside the loss; accuracy, or r2 and rmse, if left out."
     )
     checks: Annotated[Checks, Field(description="What must hold after training.")] = Checks.model_construct()
+    sweep: Sweep | None = Field(None, description="What `ffspec sweep` tries in turn; other commands leave it alone.")
 
     _directory: Path = PrivateAttr(default_factory=Path)
     _allowed: frozenset[str] = PrivateAttr(default_factory=frozenset)
