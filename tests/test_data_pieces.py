@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ffspec.data import files, load, pieces
+from ffspec.data.held import packed, unpacked
+from ffspec.data.memory import give_back, unfilled
 from ffspec.spec.dataset import Dataset
 from tests.dataloading import loaded, refused
 
@@ -32,18 +38,24 @@ TABLES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
     "long": ("x,z,y\n" + "1,2,1\n2,3,0\n" * 20 + "1,2,3,4\n", {}),
     "without targets": ("x,y\n" + "1,1\n2,\n3,0\n" * 20, {"missing_target": "drop"}),
     "dates": ("d,x,y\n" + "2026-01-02,1,1\n2025-03-04,,0\n" * 20, {"dates": ["d"]}),
+    "more decimals later": ("x,z,y\n" + "1,-0.0,1\n,0.0,0\n0.5,,1\n-0.25,-0.001,0\n" * 9 + "214748364.75,3e-9,1\n", {}),
+    "long decimals later": ("x,z,y\n" + "1.5,2,1\n,-0,0\n" * 20 + f"{1 / 7!r},1e300,1\n3000000000,-0.0,0\n", {}),
     "no text": (b"x,y\n" + b"1,1\n2,0\n" * 20 + b"caf\xe9,1\n", {}),
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("room", [1 << 26, 0])
 @pytest.mark.parametrize("name", TABLES)
-def test_a_piece_is_read_as_the_whole(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_piece_is_read_as_the_whole(name: str, room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without room, columns of long decimals are left in the file, and read again when they are needed."""
     text, options = TABLES[name]
     (tmp_path / "a.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     value: dict[str, Any] = {"csv": {"path": "a.csv", "target": "y", **options}, "split": {"test": 0.3}}
     value["prepare"] = {"missing": "mean", "scale": "none"}
     expected = outcome(value, tmp_path)
     monkeypatch.setattr(pieces, "PIECE", 64)
+    monkeypatch.setattr(pieces, "ROOM", room)
+    monkeypatch.setattr(pieces, "SHARE", 0)
     assert outcome(value, tmp_path) == expected
 
 
@@ -102,6 +114,29 @@ def test_a_large_file_takes_little_more_than_its_numbers(tmp_path: Path, monkeyp
     assert list(part.floats) == ["x", "z"]
     assert len(part) == rows
     assert peak < 2 * 8 * rows + 300_000  # of which the text would take more
+
+
+@given(
+    st.integers(0, 9),
+    st.lists(st.integers(-(2**31), 2**31) | st.floats(allow_infinity=False) | st.just(-0.0), max_size=20),
+)
+def test_whole_numbers_stand_for_decimals_to_the_last_bit_or_not_at_all(digits: int, cells: list[float]) -> None:
+    values = np.array([cell / 10**digits if isinstance(cell, int) else cell for cell in cells], dtype=np.float64)
+    whole = packed(values, digits)
+    decimal = [math.isnan(cell) or (cell * 10**digits).is_integer() for cell in map(float, values)]
+    if whole is None:
+        assert not all(decimal) or max(abs(values[~np.isnan(values)])) * 10**digits > 2**31 - 3
+    else:
+        given = np.where(np.isnan(values), np.nan, values)  # of one kind
+        assert unpacked(whole, digits, np.empty(len(values))).tobytes() == given.tobytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep it")
+def test_memory_is_given_back_where_features_are_put_side_by_side_for_the_last_time() -> None:
+    values = unfilled((3 << 18,), np.float32)
+    values[:] = 1
+    give_back(values[:], (2 << 18) + 1)
+    assert values.tolist() == [0.0] * (2 << 18) + [1.0] * (1 << 18)
 
 
 def outcome(value: dict[str, Any], folder: Path) -> Any:

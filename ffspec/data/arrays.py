@@ -132,14 +132,14 @@ def _joined(parts: Sequence[Rows], targets: Sequence[Any], fixed: dict[str, Ints
             for part in parts
         )
         columns.append(join([cells_of(values, name, PATH) for values in found], name, PATH))
-    columns, levels = assemble(first.named, columns, PATH)
+    made, levels = assemble(first.named, columns, PATH)
     widths = {y.shape[1:] for y in targets}
     if len(widths) > 1:
         raise problem("FF036", "y must have the same shape in all splits, up to the rows", PATH)
     # Of numbers and texts, numpy would make texts: as objects they stay what they are.
     same = len({y.dtype.kind for y in targets}) == 1
     y = np.concatenate([y if same else y.astype(object) for y in targets])
-    return Raw(columns=columns, names=first.named, levels=levels, target=target_of(y, PATH), fixed=fixed)
+    return Raw(columns=made, names=first.named, levels=levels, target=target_of(y, PATH), fixed=fixed)
 
 
 def join(parts: Sequence[Cells], name: str, path: Path) -> Cells:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffspec.data.dates import ISO
+from ffspec.data.held import Held
 from ffspec.data.loaded import Floats
 from ffspec.data.problems import counted, problem, some
 from ffspec.diagnostics import Path
@@ -28,9 +29,9 @@ TRUTH = {True: "true", False: "false"}
 """Booleans as levels."""
 
 
-def is_numbers(cells: Cells) -> bool:
+def is_numbers(cells: Held) -> bool:
     """Whether a column holds numbers; one without any value counts as numbers."""
-    return cells.dtype.kind in "fiu"
+    return not isinstance(cells, np.ndarray) or cells.dtype.kind in "fiu"
 
 
 def cells_of(values: Any, name: str, path: Path) -> Cells:
@@ -93,17 +94,17 @@ def finite(numbers: Cells, name: str, path: Path) -> Cells:
 
 
 def assemble(
-    names: Sequence[str], columns: Sequence[Cells], path: Path
-) -> tuple[list[Cells], dict[int, tuple[str, ...]]]:
+    names: Sequence[str], columns: Sequence[Held], path: Path
+) -> tuple[list[Held], dict[int, tuple[str, ...]]]:
     """Return the raw columns, categories as indices into their levels, and the levels by position.
 
     Raises:
         SpecError: FF033, a column holds too many different texts to be categories.
     """
     levels: dict[int, tuple[str, ...]] = {}
-    made = []
+    made: list[Held] = []
     for index, (name, cells) in enumerate(zip(names, columns, strict=True)):
-        if is_numbers(cells):
+        if not isinstance(cells, np.ndarray) or is_numbers(cells):
             made.append(cells)
             continue
         levels[index] = tuple(sorted({cell for cell in cells if cell is not None}))

@@ -121,6 +121,10 @@ def _scarce(codes: Ints, sizes: dict[str, int], classes: tuple[Label, ...]) -> s
 
 def _choose(codes: Ints, size: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Mark the first rows of each stratum: its share of `size`, the largest remainders rounded up (Hare 1859)."""
+    marked = np.zeros(len(codes), dtype=np.bool_)
+    if not codes.any():  # one stratum: there is nothing to sort, which of many rows would take memory
+        marked[:size] = True
+        return marked
     counts = np.bincount(codes)
     shares = counts * size // max(len(codes), 1)
     remainders = counts * size % max(len(codes), 1)
@@ -128,6 +132,5 @@ def _choose(codes: Ints, size: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]
     shares[np.argsort(-remainders, kind="stable")[: size - int(shares.sum())]] += 1
     order = np.argsort(codes, kind="stable")
     rank = np.arange(len(codes)) - (np.cumsum(counts) - counts)[codes[order]]
-    marked = np.zeros(len(codes), dtype=np.bool_)
     marked[order] = rank < shares[codes[order]]
     return marked

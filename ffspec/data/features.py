@@ -1,7 +1,8 @@
 """From raw columns to features, a column at a time: fitted, prepared, and only then put side by side.
 
-A column is worked on in float64 and kept in the type the network takes, so that the features of a large table are
-there twice at most, and its raw columns never beside them. N rows, P raw columns, F features.
+A column is worked on in float64 and kept in the type the network takes. The columns give back their memory as rows are
+put side by side, so that the features of a large table are there once, and its raw columns never beside all of them.
+N rows, P raw columns, F features.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ffspec.data.columns import codes_of
+from ffspec.data.columns import codes_of, finite
 from ffspec.data.fitted import Category, Column, DatePart, Number
+from ffspec.data.held import Stored, cells_of_held
 from ffspec.data.loaded import Features, Floats, Ints, Raw
-from ffspec.data.memory import unfilled
+from ffspec.data.memory import give_back, unfilled
 from ffspec.data.problems import counted, problem, quoted, some
 from ffspec.data.scaling import fit_number, scaled
 from ffspec.diagnostics import Path
@@ -26,6 +28,8 @@ CELLS = 1 << 16
 """How many numbers are worked on at a time."""
 BLOCK = 1 << 18
 """How many bytes of features are put side by side at a time: they fit into the cache."""
+STRETCH = 1 << 16
+"""After how many rows the columns they come from give back their memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,12 @@ def fit_features(
     order, train = np.concatenate(list(rows.values())), len(rows["train"])
     made: list[Ready] = []
     for index, name in enumerate(raw.names):
-        values = raw.columns[index][order].astype(np.float64, copy=False)
-        raw.columns[index] = np.empty(0)
+        held, raw.columns[index] = raw.columns[index], np.empty(0)
+        cells = cells_of_held(held)
+        if isinstance(held, Stored):
+            finite(cells, name, path)
+        values = cells[order].astype(np.float64, copy=False)
+        del held, cells
         reading, levels = raw.readings.get(index), raw.levels.get(index)
         if levels is not None:
             category = _fit_category(name, values[:train], levels, prepare)
@@ -81,7 +89,8 @@ def prepared(values: Floats, column: Column, dtype: DTypeLike) -> Ready:
     holes = np.isnan(values)
     if isinstance(column, Category):
         # An index of -1 is a level never seen in training: unknown, not missing.
-        codes = np.where(holes | (values < 0), len(column.levels), values).astype(np.int32)
+        codes = unfilled((len(values),), np.int32)
+        codes[:] = np.where(holes | (values < 0), len(column.levels), values)
         return Ready(column, codes, None, 0 if column.missing else int(holes.sum()))
     result, infinite = unfilled((len(values),), dtype), False
     for start in range(0, len(values), CELLS):
@@ -114,8 +123,11 @@ def refuse_faults(made: Sequence[Ready], path: Path) -> None:
         raise problem("FF033", f"scaled numbers must be finite, but overflow in column {quoted(wrong)}", path)
 
 
-def assembled(made: Sequence[Ready], start: int, stop: int, dtype: DTypeLike) -> Features:
-    """Put the features of some rows side by side; shape (stop - start, F)."""
+def assembled(made: Sequence[Ready], start: int, stop: int, dtype: DTypeLike, *, last: bool = False) -> Features:
+    """Put the features of some rows side by side; shape (stop - start, F).
+
+    If it is the `last` use of these rows and of those before them, their memory is given back as they are put there.
+    """
     widths = [len(ready.column.features) for ready in made]
     result = unfilled((stop - start, sum(widths)), dtype)
     rows = max(1, BLOCK // max(1, result.itemsize * result.shape[1]))
@@ -125,6 +137,9 @@ def assembled(made: Sequence[Ready], start: int, stop: int, dtype: DTypeLike) ->
         for ready, width in zip(made, widths, strict=True):
             _put(block[:, place : place + width], ready, slice(low, high))
             place += width
+        if last and high // STRETCH > low // STRETCH:
+            for ready in made:
+                give_back(ready.values, high)
     return result
 
 

@@ -22,6 +22,7 @@ from typing import BinaryIO
 import polars as pl
 
 from ffspec.data import pieces
+from ffspec.data.held import Descriptor
 from ffspec.data.parquet import MARK, largest_page
 from ffspec.data.pieces import Odd, Part
 from ffspec.data.problems import counted, problem
@@ -128,23 +129,39 @@ def _large_parquet(file: BinaryIO, name: str, path: Path) -> Opened | None:
         try:
             page = largest_page(data)
             file.seek(0)
-            columns = tuple(pl.read_parquet_schema(file))
+            kinds = pl.read_parquet_schema(file)
             file.seek(0)
             rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
         except UNREADABLE as error:
             raise _no_parquet(data[:4], name, path, error) from None
+    columns = tuple(kinds)
     _refuse_wide(len(columns), name, path)
     if not rows:
         return None
+    column = _column_reader(file, columns, name, path)
 
     def read(used: Sequence[str], plain: frozenset[str]) -> Part:
-        refuse_large(page + rows * len(used) * CELL[Table] // 3, name, path)
-        try:
-            return pieces.read_columns(file, columns, used, plain)
-        except UNREADABLE as error:
-            raise _no_parquet(MARK, name, path, error) from None
+        refuse_large(page + rows * len(used) * CELL[Table] // 6, name, path)
+        return pieces.read_columns(column, {one: kinds[one] for one in used}, plain)
 
     return Opened(columns, read)
+
+
+def _column_reader(file: BinaryIO, columns: tuple[str, ...], name: str, path: Path) -> Callable[[str], pl.Series]:
+    """Return what reads one column, also when the file has been closed here."""
+    kept = Descriptor(file)
+
+    def read(column: str) -> pl.Series:
+        # A name that looks like a pattern would be taken for one, however it is asked for.
+        pattern = "*" in column or column.startswith("^")
+        try:
+            with kept.opened() as again:
+                frame = pl.read_parquet(again, columns=None if pattern else [columns.index(column)])
+        except UNREADABLE as error:
+            raise _no_parquet(MARK, name, path, error) from None
+        return frame.get_column(column).alias(pieces.CELLS)
+
+    return read
 
 
 def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffspec.data.fitted import Reading
+from ffspec.data.held import Held, cells_of_held
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.sources import Label
 
@@ -43,7 +44,7 @@ class RawTarget:
 class Raw:
     """All rows of a source, before split and preparation."""
 
-    columns: list[NDArray[Any]]
+    columns: list[Held]
     """P columns of shape (N,): numbers, NaN where one is missing; of categories, the indices of the levels.
 
     A list, because what prepares them lets go of each in turn: all of them beside the features would be too much.
@@ -68,7 +69,11 @@ class Raw:
     @property
     def x(self) -> Floats:
         """The columns as a matrix of shape (N, P), made anew."""
-        return np.stack([column.astype(np.float64, copy=False) for column in self.columns], axis=1)
+        return np.stack([self.cells(index) for index in range(len(self.columns))], axis=1)
+
+    def cells(self, index: int) -> Floats:
+        """Return one column, of shape (N,)."""
+        return cells_of_held(self.columns[index]).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def _splits(  # noqa: PLR0913 - all there is of the rows
     splits, start = {}, 0
     for name, chosen in rows.items():
         stop = start + len(chosen)
-        splits[name] = Split(assembled(made, start, stop, dtype), y[chosen])
+        splits[name] = Split(assembled(made, start, stop, dtype, last=True), y[chosen])
         start = stop
     return splits if raw.weights is None else _weighted(splits, raw.weights, rows, (*path, "weight"))
 

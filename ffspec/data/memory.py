@@ -30,3 +30,16 @@ def unfilled(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     room = np.empty(size + LINE, dtype=np.uint8)
     start = -room.ctypes.data % LINE
     return room[start : start + size].view(dtype).reshape(shape)
+
+
+def give_back(array: NDArray[Any], count: int) -> None:
+    """Let go of the first numbers of an array, which must not be used again; only whole pages of large ones go."""
+    pages: Any = array
+    while isinstance(pages, np.ndarray):
+        pages = pages.base
+    if isinstance(pages, memoryview):
+        pages = pages.obj
+    size = count * array.itemsize // LARGE * LARGE
+    if size and isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        with suppress(OSError):
+            pages.madvise(mmap.MADV_DONTNEED, 0, size)

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ffspec.data.held import Descriptor, Growing, Held, Room, Stored
 from ffspec.data.memory import unfilled
 
 PIECE = 1 << 21
 """Bytes of a text file that are read at a time; a smaller file is read as a whole."""
+ROOM, SHARE = 1 << 26, 0.6
+"""Bytes of numbers that are held in float64 at least, and the part of the columns; others are read a second time, when
+features have been made of the first and take half as much."""
 WIDER: Mapping[Any, Any] = {pl.Int64: pl.Float64, pl.Float64: pl.String}
 """What a column is read as if not every cell is a number of a kind."""
 CELLS = "cells"
@@ -40,8 +45,8 @@ class Part:
     """The columns that are not in `floats`."""
     blank: NDArray[np.bool_]
     """Shape (N,): where no column has a value."""
-    floats: dict[str, NDArray[Any]] = field(default_factory=dict)
-    """Columns of numbers, NaN where one is missing; in float64, unless they lose nothing in a smaller type."""
+    floats: dict[str, Held] = field(default_factory=dict)
+    """Columns of numbers, NaN where one is missing; in float64, unless they lose nothing otherwise."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -106,7 +111,8 @@ def read_lines(source: Lines, used: Sequence[str], plain: frozenset[str]) -> Par
         Odd: It is no table.
     """
     kinds: dict[str, Any] = {name: pl.Int64 for name in used if name in plain and name}
-    floats = {name: unfilled((source.lines,), np.float64) for name in kinds}
+    room = Room(max(ROOM, int(8 * source.lines * SHARE * len(kinds))))
+    floats = {name: Growing(source.lines, room) for name in kinds}
     texts: dict[str, list[pl.Series]] = {name: [] for name in used}
     again: dict[str, int] = {}
     blank, starts, at = [], [], 0
@@ -118,12 +124,11 @@ def read_lines(source: Lines, used: Sequence[str], plain: frozenset[str]) -> Par
             series = frame.get_column(name)
             if name in kinds:
                 before, (kinds[name], series) = kinds[name], _numbers(series, kinds[name])
-                part = floats[name][:at]
                 # Among whole numbers, -0 is 0; among others it is not.
-                if kinds[name] == pl.String or (kinds[name] != before and (part == 0).any()):
+                if kinds[name] == pl.String or (kinds[name] != before and floats[name].has_zero):
                     again[name] = index
             if name in kinds and kinds[name] != pl.String:
-                floats[name][at : at + len(series)] = series.cast(pl.Float64).to_numpy()
+                floats[name].add(series.cast(pl.Float64).to_numpy())
             else:
                 kinds.pop(name, None)
                 floats.pop(name, None)
@@ -131,14 +136,42 @@ def read_lines(source: Lines, used: Sequence[str], plain: frozenset[str]) -> Par
         at += frame.height
     _read_again(source, again, starts, floats, texts)
     frame = pl.DataFrame({name: pl.concat(texts[name]) for name in used if name not in floats})
-    return Part(frame, np.concatenate(blank), {name: values[:at] for name, values in floats.items()})
+    found = {name: column.finished() for name, column in floats.items()}
+    later = Later(source, {name: kinds[name] for name, held in found.items() if held is None})
+    columns = {name: Stored(partial(later.take, name), at) if held is None else held for name, held in found.items()}
+    return Part(frame, np.concatenate(blank), columns)
+
+
+class Later:
+    """Columns of numbers that are left in a text file: the first time one is needed, all of them are read."""
+
+    def __init__(self, source: Lines, kinds: Mapping[str, Any]) -> None:
+        self._source, self._kinds = source, dict(kinds)
+        self._file = Descriptor(source.file)
+        self._read: dict[str, NDArray[np.float64]] = {}
+
+    def take(self, name: str) -> NDArray[np.float64]:
+        """Return a column, and let go of it."""
+        if name not in self._read:
+            self._read = {name: unfilled((self._source.lines,), np.float64) for name in self._kinds}
+            at = 0
+            with self._file.opened() as file:
+                source = replace(self._source, file=file)
+                for piece in source.pieces():
+                    frame = _read(source, piece, tuple(self._kinds), self._kinds)
+                    for column, kind in self._kinds.items():
+                        numbers = frame.get_column(column).cast(kind).cast(pl.Float64)
+                        self._read[column][at : at + frame.height] = numbers.to_numpy()
+                    at += frame.height
+            self._read = {column: values[:at] for column, values in self._read.items()}
+        return self._read.pop(name)
 
 
 def _read_again(
     source: Lines,
     again: Mapping[str, int],
     starts: Sequence[int],
-    floats: Mapping[str, NDArray[Any]],
+    floats: Mapping[str, Growing],
     texts: dict[str, list[pl.Series]],
 ) -> None:
     """Read columns once more as what they turned out to be, up to the piece in which they did."""
@@ -151,8 +184,7 @@ def _read_again(
         for name in wanted:
             series = frame.get_column(name)
             if name in floats:
-                start = starts[index]
-                floats[name][start : start + len(series)] = series.cast(pl.Float64).to_numpy()
+                floats[name].put(starts[index], series.cast(pl.Float64).to_numpy())
             else:
                 before[name].append(series)
     for name, parts in before.items():
@@ -245,27 +277,38 @@ SMALLER = (pl.Float32, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16)
 """Types whose numbers are kept as they are."""
 
 
-def read_columns(file: BinaryIO, columns: Sequence[str], used: Sequence[str], plain: frozenset[str]) -> Part:
-    """Read columns of a Parquet file one by one; those in `plain` become arrays where they hold numbers."""
-    floats: dict[str, NDArray[Any]] = {}
+def read_columns(fetch: Callable[[str], pl.Series], kinds: Mapping[str, Any], plain: frozenset[str]) -> Part:
+    """Read columns of a Parquet file one by one; numbers in `plain` stay there until they are needed.
+
+    Args:
+        fetch: Reads a column.
+        kinds: The types of the columns that are used.
+        plain: Those that may become arrays.
+    """
+    floats: dict[str, Held] = {}
     others: dict[str, pl.Series] = {}
-    blank = np.zeros(0, dtype=np.bool_)
-    for index, name in enumerate(used):
-        file.seek(0)
-        # A name that looks like a pattern would be taken for one, however it is asked for.
-        pattern = "*" in name or name.startswith("^")
-        asked = None if pattern else [columns.index(name)]
-        series = pl.read_parquet(file, columns=asked).get_column(name).alias(CELLS)
-        if index == 0 or blank.any():
+    found: list[NDArray[np.bool_]] = []
+    # Numbers last: as a rule there is a value in every row of another column, such as the target.
+    later = [name for name in kinds if name in plain and kinds[name].is_numeric()]
+    for name in (*(name for name in kinds if name not in later), *later):
+        series = None
+        if name not in later or not found or found[0].any():
+            series = fetch(name)
             empty = series.is_null().to_numpy()
-            blank = empty if index == 0 else blank & empty
-        if name not in plain or not series.dtype.is_numeric():
+            found[:] = [found[0] & empty if found else empty]
+        if name not in later and series is not None:
             others[name] = series
-        elif series.dtype in SMALLER and not series.has_nulls():
-            floats[name] = _copied(series.to_numpy())
-        else:
-            floats[name] = _copied(series.cast(pl.Float64).to_numpy())
+    (blank,) = found
+    for name in later:
+        floats[name] = Stored(partial(_numbers_of, fetch, name), len(blank))
     return Part(pl.DataFrame(others), blank, floats)
+
+
+def _numbers_of(fetch: Callable[[str], pl.Series], name: str) -> NDArray[Any]:
+    """Return a column of numbers, in its own type where that loses nothing."""
+    series = fetch(name)
+    kept = series.dtype in SMALLER and not series.has_nulls()
+    return _copied((series if kept else series.cast(pl.Float64)).to_numpy())
 
 
 def _copied(values: NDArray[Any]) -> NDArray[Any]:

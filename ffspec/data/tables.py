@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ffspec.data.arrays import missing_target, no_value
 from ffspec.data.columns import TRUTH, Cells, assemble, codes_of, finite
 from ffspec.data.dates import PARTS, UNIT, Moments, no_dates, parts_of, read_dates
 from ffspec.data.files import Folder, open_table, refuse_large
 from ffspec.data.fitted import DatePart, Order, Reading
+from ffspec.data.held import Held, kept_of_held
 from ffspec.data.incoming import no_places, require_columns
 from ffspec.data.loaded import Floats, Ints, Raw, RawTarget
 from ffspec.data.pieces import Part
@@ -34,7 +34,7 @@ class Sheet:
 
     table: Table
     frame: pl.DataFrame
-    floats: dict[str, NDArray[Any]]
+    floats: dict[str, Held]
     """The columns that were read as numbers at once; each is taken out when it is used."""
     origins: tuple[tuple[str, int], ...]
     """The files, and how many rows each has."""
@@ -148,7 +148,7 @@ def _sheet(table: Table, parts: dict[str, Part]) -> Sheet:
     if not mask.all():
         frame = frame.filter(mask)
         for name in floats:
-            floats[name] = floats[name][mask]
+            floats[name] = kept_of_held(floats[name], mask)
     origins = tuple((name, len(part)) for name, part in parts.items())
     return Sheet(table, frame, floats, origins, np.flatnonzero(mask).astype(np.int64))
 
@@ -222,7 +222,7 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
     return fixed
 
 
-def _read(sheet: Sheet, name: str, *, filled: bool) -> Iterator[tuple[str, tuple[Cells, Reading | None]]]:
+def _read(sheet: Sheet, name: str, *, filled: bool) -> Iterator[tuple[str, tuple[Held, Reading | None]]]:
     """Yield what becomes of a column: itself, or the parts of its dates."""
     if name in (sheet.table.dates or ()):
         for part, values in parts_of(_moments(sheet, name)).items():
@@ -263,10 +263,11 @@ def _places(sheet: Sheet, name: str, *, filled: bool) -> Cells:
     return np.where(places < 0, np.nan, places)
 
 
-def _feature(sheet: Sheet, name: str) -> Cells:
+def _feature(sheet: Sheet, name: str) -> Held:
     """Return a column as numbers or as texts."""
     if name in sheet.floats:
-        return finite(sheet.floats.pop(name), name, sheet.path)
+        held = sheet.floats.pop(name)
+        return finite(held, name, sheet.path) if isinstance(held, np.ndarray) else held
     series = _typed(sheet, name, sheet.path)
     if name in (sheet.table.categorical or ()):
         texts = series.cast(pl.Boolean) if series.dtype == pl.Boolean else _whole(series)

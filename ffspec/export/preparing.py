@@ -90,7 +90,7 @@ def _number_columns(subject: Subject) -> list[Number]:
 
 def _numbers(subject: Subject) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     columns = [index for index in range(len(subject.raw.names)) if not is_word(subject, index)]
-    return np.stack([subject.raw.columns[index] for index in columns], axis=1)
+    return np.stack([subject.raw.cells(index) for index in columns], axis=1)
 
 
 def _normal_scores() -> str:
@@ -214,6 +214,6 @@ def _robust(ranges: list[float], middles: list[float]) -> list[str]:
 def _filled(subject: Subject, index: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the training rows of a column of numbers as its scale is fitted to them."""
     column = subject.preparation.columns[index]
-    values = subject.raw.columns[index][subject.rows["train"]]
+    values = subject.raw.cells(index)[subject.rows["train"]]
     fill = column.fill if isinstance(column, Number) and column.fill is not None else np.nan
     return np.where(np.isnan(values), fill, values)
