@@ -46,6 +46,9 @@ class FoldReporter:
     def on_resume(self, epoch: int) -> None:
         """Say nothing: a fold is resumed as a run of its own."""
 
+    def on_refit(self, epochs: int, rows: int) -> None:
+        """Say nothing: it is part of the fold."""
+
     def on_damage(self, name: str) -> None:
         """Say nothing, for the same reason."""
 

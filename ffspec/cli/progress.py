@@ -11,7 +11,6 @@ from ffspec.cli import options
 from ffspec.cli.details import details
 from ffspec.cli.table import count, figure, interval, table
 from ffspec.rules.outcomes import LINEAR
-from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +56,15 @@ class Reporter:
         click.echo(f"  going on in epoch {epoch}")
         if self._bar is not None:
             self._bar.update(self._task, completed=epoch - 1)
+
+    def on_refit(self, epochs: int, rows: int) -> None:
+        """Say that another training begins."""
+        click.echo(
+            f"  training again on {count(rows)} rows, those for validation among them, for {count(epochs)} epochs"
+        )
+        self._epochs = epochs
+        if self._bar is not None:
+            self._bar.reset(self._task, total=epochs, measures="")
 
     def on_damage(self, name: str) -> None:
         """Say that a checkpoint is damaged."""
@@ -150,12 +158,9 @@ def _stopped(result: Result) -> list[str]:
     stopping, epochs = result.spec.training.early_stopping, len(result.history)
     if stopping is None or not epochs:
         return []
-    sign = 1 if larger_is_better(stopping.monitor) else -1
-    values = [sign * float(row.get(stopping.monitor, float("-inf"))) for row in result.history]
-    best, highest = 0, float("-inf")
-    for epoch, value in enumerate(values, start=1):
-        if value > highest + stopping.min_delta:
-            best, highest = epoch, value
     early = f"stopped early, after epoch {epochs} of {result.plan.epochs}; "
     said = early if epochs < result.plan.epochs else ""
+    best = result.best_epoch
+    if result.spec.training.refit:
+        return [f"  {said}trained again for {best} epochs, with which {stopping.monitor} was best"]
     return [f"  {said}the weights are those of epoch {best}, the best {stopping.monitor}"]

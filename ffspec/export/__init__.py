@@ -59,6 +59,9 @@ def _refuse(spec: Spec) -> None:
         path = ("dataset", spec.dataset.source.name, "weight")
         hint = "leave the column out of the data, or train with ffspec"
         raise SpecError((Diagnostic(code="FF018", message=message, path=path, hint=hint),))
+    if spec.training.refit:
+        message, hint = "a script trains one network, not another one behind it", "write --set training.refit=false"
+        raise SpecError((Diagnostic(code="FF018", message=message, path=("training", "refit"), hint=hint),))
     if spec.training.device != "cpu":
         message = f"a script computes the same bits on the CPU only, found device: {spec.training.device}"
         hint = "write it for the CPU: --set training.device=cpu"

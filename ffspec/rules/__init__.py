@@ -69,6 +69,7 @@ STATIC: tuple[StaticRule, ...] = (
     calibration.TemperatureInPlace(),
     categories.CodesAsNumbers(),
     calibration.ThresholdOfTwoClasses(),
+    calibration.RefitHasRows(),
 )
 """The static rules, in the order of their codes."""
 

@@ -86,3 +86,26 @@ class ThresholdOfTwoClasses(StaticRule):
         elif facts.rows and "validation" not in facts.rows:
             message = "a threshold is chosen on the validation split, and the dataset has none"
             yield self.report(message, path, hint=SPLIT)
+
+
+@final
+class RefitHasRows(StaticRule):
+    """FF134: training again needs rows that the first training has left."""
+
+    about: ClassVar[Code] = Code(
+        code="FF134",
+        title="nothing to train again with",
+        reason="refit trains another network on the training and validation rows together, for as many epochs as the "
+        "validation split found best. Without such a split it would train the same network twice.",
+        wrong="dataset: {iris: {}, split: {test: 0.2}}\ntraining: {refit: true}\n",
+        right="dataset: {iris: {}, split: {validation: 0.2, test: 0.2}}\n"
+        "training: {refit: true, early_stopping: {patience: 20}}\n",
+        source="Goodfellow, Bengio and Courville 2016, algorithm 7.2; scikit-learn, GridSearchCV(refit=True)",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look for the split."""
+        training, facts = draft.parts.get("training"), draft.facts
+        if training is not None and training.refit and facts.rows and "validation" not in facts.rows:
+            message = "refit needs the rows of a validation split, and the dataset has none"
+            yield self.report(message, ("training", "refit"), hint=SPLIT)

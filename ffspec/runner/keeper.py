@@ -45,12 +45,21 @@ class Keeper:
         settings = self.settings
         if self.signal:
             self.save(trainer)
-            raise InterruptedRunError(self.signal, self.directory and self.directory.path)
+            self.heed()
         if settings is not None and (
             (settings.steps is not None and self.steps % settings.steps == 0)
             or (settings.seconds is not None and time.monotonic() - self._saved_at >= settings.seconds)
         ):
             self.save(trainer)
+
+    def heed(self) -> None:
+        """Stop if a signal asked for it.
+
+        Raises:
+            InterruptedRunError: A signal has come.
+        """
+        if self.signal:
+            raise InterruptedRunError(self.signal, self.directory and self.directory.path)
 
     def after_epoch(self, trainer: Trainer) -> None:
         """Keep the state if it is time, and at the end."""

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Any
 from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor, nn
 
     from ffspec.spec.training import EarlyStopping
+
+
+def best_epoch(history: Sequence[Mapping[str, Any]], settings: EarlyStopping) -> int:
+    """Return the epoch whose weights early stopping goes back to; 0 for those before the first."""
+    sign = -1 if larger_is_better(settings.monitor) else 1
+    best, least = 0, float("inf")
+    for row in history:
+        value = sign * float(row.get(settings.monitor, nan))
+        if value < least - settings.min_delta:
+            best, least = row["epoch"], value
+    return best
 
 
 class Patience:

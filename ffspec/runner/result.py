@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ffspec.runner.patience import best_epoch
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,7 +36,8 @@ class Result:
     before: dict[str, Measures]
     """Loss and metrics of every split in eval mode before training: `before["test"]["loss"]`."""
     after: dict[str, Measures]
-    """The same after training."""
+    """The same after training. With `refit`, validation measures are those of the network that chose the epoch, the
+    others those of the one that was trained again, and the training split is all rows it was trained on."""
     history: tuple[Row, ...]
     """One row an epoch: epoch, lr, loss, and validation measures where there is a validation split."""
     expectations: tuple[Expectation, ...]
@@ -61,6 +64,12 @@ class Result:
     def confusion(self) -> Any:
         """How many rows of each class are predicted to be of each, (C, C): true classes first. None for numbers."""
         return self.judgement.confusion
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch early stopping went back to; None without it."""
+        stopping = self.spec.training.early_stopping
+        return None if stopping is None else best_epoch(self.history, stopping)
 
     @property
     def ok(self) -> bool:

@@ -25,8 +25,10 @@ from ffspec.runner.expectations import expectations
 from ffspec.runner.judgement import Judgement, judge_split
 from ffspec.runner.keeper import Keeper
 from ffspec.runner.loop import Row
+from ffspec.runner.patience import best_epoch
 from ffspec.runner.probes import STEPS, affordable, make_trial
 from ffspec.runner.record import Record, check_files
+from ffspec.runner.refit import refit
 from ffspec.runner.result import Result
 from ffspec.runner.setup import set_up, trainer_of
 from ffspec.runner.stability import nudge
@@ -35,7 +37,7 @@ from ffspec.runner.watching import Watch, outcome_of
 from ffspec.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ffspec.data import Loaded
@@ -64,6 +66,9 @@ class Observer(Protocol):
     def on_damage(self, name: str) -> None:
         """A checkpoint is damaged, and the one before it is used."""
 
+    def on_refit(self, epochs: int, rows: int) -> None:
+        """Another training begins, of so many epochs on so many rows; `on_epoch` tells of its epochs too."""
+
     def on_epoch(self, row: Row) -> None:
         """An epoch has ended."""
 
@@ -81,6 +86,9 @@ class Silent:
         """Say nothing."""
 
     def on_damage(self, name: str) -> None:
+        """Say nothing."""
+
+    def on_refit(self, epochs: int, rows: int) -> None:
         """Say nothing."""
 
     def on_epoch(self, row: Row) -> None:
@@ -271,32 +279,38 @@ def _train(  # noqa: PLR0913 - the parts of a training
         rows += trainer.cursor.history
         observer.on_resume(trainer.cursor.epoch)
     trainer.run(observe)
-    return _judged(setup, review, watch, observer=observer, rows=rows, before=before, directory=directory)
+    return _judged(setup, review, watch, keeper, observer=observer, rows=rows, before=before)
 
 
 def _judged(  # noqa: PLR0913 - what a training leaves
     setup: Setup,
     review: Review,
     watch: Watch,
+    keeper: Keeper,
     *,
     observer: Observer,
     rows: list[Row],
     before: dict[str, Measures],
-    directory: Path | None,
 ) -> Result:
-    """Fit what is fitted on the validation split, and judge the trained network."""
-    spec, network, judge = setup.spec, setup.network, setup.judge
-    temperature, judge = calibrate(network, setup.splits, judge, spec.training.threshold)
-    after = check(network, setup.splits, judge)
-    seed = derive(spec.seed, "bootstrap")
-    judgement = judge_split(network, setup.splits, judge, after, names=setup.loaded.classes, seed=seed)
-    baselines, findings = _look_back(setup, watch, rows, after, judgement)
+    """Fit what is fitted on the validation split, train again if asked, and judge the trained network."""
+    spec = setup.spec
+    temperature, judge = calibrate(setup.network, setup.splits, setup.judge, spec.training.threshold)
+    after = check(setup.network, setup.splits, judge)
+    first = last = replace(setup, judge=judge)
+    if spec.training.refit:
+        last = _again(first, rows, temperature, keeper=keeper, observer=observer)
+        after |= check(last.network, last.splits, last.judge)
+    judged = last if "test" in last.splits else first  # the second network has seen the validation split
+    names, seed = setup.loaded.classes, derive(spec.seed, "bootstrap")
+    judgement = judge_split(judged.network, judged.splits, judged.judge, after, names=names, seed=seed)
+    baselines = fit_baselines(judged.loaded, judge.metrics, judgement.split)
+    findings = _look_back(setup, watch, rows, after, judgement=judgement, baselines=baselines)
     observer.on_findings(review.take(findings), review)
     return Result(
         spec=spec,
         plan=setup.plan,
         data=setup.loaded,
-        model=network.eval(),
+        model=last.network.eval(),
         before=before,
         after=after,
         temperature=temperature,
@@ -306,25 +320,40 @@ def _judged(  # noqa: PLR0913 - what a training leaves
         expectations=tuple(expectations(spec.checks, before, after)),
         baselines=baselines,
         findings=review.told,
-        directory=directory,
+        directory=None if keeper.directory is None else keeper.directory.path,
     )
 
 
-def _look_back(
-    setup: Setup, watch: Watch, rows: list[Row], after: dict[str, Measures], judgement: Judgement
-) -> tuple[tuple[Baseline, ...], list[Diagnostic]]:
-    """Fit what the network must beat, and judge the training."""
+def _again(
+    first: Setup, rows: Sequence[Row], temperature: float | None, *, keeper: Keeper, observer: Observer
+) -> Setup:
+    """Train another network on the rows of training and validation together, for as long as was best."""
+    stopping = first.spec.training.early_stopping
+    epochs = len(rows) if stopping is None else best_epoch(rows, stopping)
+    observer.on_refit(epochs, sum(first.splits[name].rows for name in ("train", "validation")))
+    last = refit(first, epochs, temperature, keeper, observer.on_epoch)
+    return replace(last, judge=replace(last.judge, threshold=first.judge.threshold))
+
+
+def _look_back(  # noqa: PLR0913 - what it looks at
+    setup: Setup,
+    watch: Watch,
+    rows: list[Row],
+    after: dict[str, Measures],
+    *,
+    judgement: Judgement,
+    baselines: tuple[Baseline, ...],
+) -> list[Diagnostic]:
+    """Compare the network with what it must beat, and judge the training."""
     judged = judgement.split
-    metrics = setup.judge.metrics
-    baselines = fit_baselines(setup.loaded, metrics, judged)
     comparisons = compare(
         baselines,
         after[judged],
-        metrics,
+        setup.judge.metrics,
         linear=is_linear_model(setup.plan.steps),
         weighted=any(getattr(setup.spec.loss, name, None) is not None for name in ("weight", "pos_weight")),
         rows=len(setup.loaded.splits[judged]),
         intervals=judgement.intervals,
     )
     outcome = outcome_of(setup, watch, rows, comparisons)
-    return baselines, [item for rule in OUTCOMES for item in rule.judge(outcome)]
+    return [item for rule in OUTCOMES for item in rule.judge(outcome)]

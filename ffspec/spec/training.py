@@ -76,6 +76,11 @@ class Training(Node):
         description="The decay of an exponential moving average of the weights, which is what is evaluated and kept.",
     )
     early_stopping: EarlyStopping | None = Field(None, description="When to stop before the last epoch.")
+    refit: bool = Field(
+        False,
+        description="Whether another network is trained in the end, on the training and validation rows together, for "
+        "as many epochs as were best; it is the one that is tested and kept.",
+    )
     threshold: Literal["accuracy", "balanced_accuracy", "f1", "matthews_corrcoef"] | None = Field(
         None,
         description="What the probability from which on the second of two classes is predicted shall be best for, on "

@@ -59,6 +59,14 @@ def threshold_without_rows(rng: Random) -> Sketch:
     return threshold(rng, made)
 
 
+def refit_without_rows(rng: Random) -> Sketch:
+    made = sketch(rng)
+    while made.data.validation:
+        made = sketch(rng)
+    made.training["refit"] = Mark(value=True)
+    return made
+
+
 FAULTS = (
     Fault("FF131", temperature_without_rows),
     Fault("FF131", temperature_of_no_scores),
@@ -66,4 +74,5 @@ FAULTS = (
     Fault("FF133", threshold_of_many),
     Fault("FF133", threshold_of_margins),
     Fault("FF133", threshold_without_rows),
+    Fault("FF134", refit_without_rows),
 )
