@@ -16,7 +16,7 @@ from ffspec.runner.metrics import measure
 from ffspec.spec.losses import MSE, CrossEntropy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ffspec.data import Loaded
     from ffspec.runner.bootstrap import Interval
@@ -26,6 +26,8 @@ ROWS = 20_000
 """Training rows the linear model is fitted on at most; more change its coefficients by less than they are unsure."""
 WORK = 20_000_000
 """Rows times features times classes it is fitted on at most: a second or so."""
+AT_ONCE = 1 << 18
+"""Rows whose predictions are made at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +145,10 @@ def _linear(loaded: Loaded, chosen: Any, rows: Any) -> Any:
         return None
     center, scale = x.mean(axis=0), x.std(axis=0)
     scale[scale == 0] = 1.0
-    x, rows = (x - center) / scale, (rows - center) / scale
+    x = (x - center) / scale
     if loaded.classes is None:
-        return Ridge().fit(x, y, weight).predict(rows).reshape(len(rows), -1)
+        ridge = Ridge().fit(x, y, weight)
+        return np.concatenate([ridge.predict(part).reshape(len(part), -1) for part in _scaled(rows, center, scale)])
     present = np.unique(y)
     if len(present) < 2:
         return None
@@ -154,5 +157,12 @@ def _linear(loaded: Loaded, chosen: Any, rows: Any) -> Any:
         model = LogisticRegression(max_iter=200).fit(x, y, weight)
     output = np.full((len(rows), len(loaded.classes)), -np.inf)
     with np.errstate(divide="ignore"):  # far rows are sure to the last bit
-        output[:, present] = model.predict_log_proba(rows)
+        parts = [model.predict_log_proba(part) for part in _scaled(rows, center, scale)]
+        output[:, present] = np.concatenate(parts)
     return np.maximum(output, -700.0)
+
+
+def _scaled(rows: Any, center: Any, scale: Any) -> Iterator[Any]:
+    """Yield rows in float64, some at a time: all of a large split would take twice its memory."""
+    for start in range(0, len(rows), AT_ONCE):
+        yield (rows[start : start + AT_ONCE] - center) / scale
