@@ -43,6 +43,7 @@ def show(
 
 def _as_text(title: str, spec: Spec, plan: Plan) -> str:
     from ffspec.spec.base import to_plain
+    from ffspec.written import gradients_of
 
     rows = [("", "input", "", _shape(plan.input), "", ""), *_rows(plan.steps, "")]
     rows.append(("", "total", "", "", count(plan.parameters), count(plan.flops)))
@@ -53,6 +54,7 @@ def _as_text(title: str, spec: Spec, plan: Plan) -> str:
     lines[place:place] = [f"  {'groups' * (not index):<10} {line}" for index, line in enumerate(_groups(spec, plan))]
     lines.insert(1, f"  {'rows':<10} {_rows_of(plan)}")
     lines.append(f"  {'training':<10} {_training(spec, plan)}")
+    lines.append(f"  {'gradients':<10} {gradients_of(spec.training, plan)}")
     return "\n".join([title, layers, "", *lines])
 
 
@@ -118,6 +120,8 @@ def _line(value: Any) -> str:
 
 
 def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
+    from ffspec.written import gradients_of
+
     return {
         "file": path,
         "name": spec.name,
@@ -130,6 +134,7 @@ def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
         "loss": str(plan.loss),
         "optimizer": str(plan.optimizer),
         "groups": [*_groups(spec, plan)],
+        "gradients": str(gradients_of(spec.training, plan)),
     }
 
 

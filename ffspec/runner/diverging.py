@@ -76,7 +76,7 @@ def find_cause(setup: Setup, state: State | None) -> str | None:
     modules = {name: module for name, module in setup.network.named_modules() if not [*module.children()]}
     paths = dict(zip(modules, _leaves(setup.plan), strict=True))
     eye = _Eye(setup, paths)
-    eye.trainer = trainer = trainer_of(setup, keeper=eye)
+    eye.trainer = trainer = trainer_of(setup, keeper=eye, called=True)
     with untouched(derive(setup.spec.seed, "dropout")):
         if state is not None:
             put_back(trainer, state)

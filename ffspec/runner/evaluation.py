@@ -106,10 +106,14 @@ class Judge:
             target: What each of the B rows is compared with.
             weight: How much each of them counts; all the same if None.
         """
+        return self._compared(output, *self.repeated(target, weight))
+
+    def repeated(self, target: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return what an output in train mode is compared with: the same for the rows of every member."""
         if self.members > 1:
             target = target.repeat(self.members, *[1] * (target.dim() - 1))
             weight = None if weight is None else weight.repeat(self.members)
-        return self._compared(output, target, weight)
+        return target, weight
 
     def objective(self, loss: Tensor) -> Tensor:
         """Return what is differentiated: the sum of the losses of members that have nothing in common, else the mean.

@@ -12,16 +12,17 @@ from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ffspec.builder.stacked import clip_members
 from ffspec.diagnostics import DivergedError
 from ffspec.planner import steps_in
 from ffspec.runner.evaluation import measure_splits
+from ffspec.runner.stepping import stepper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from torch import nn
     from torch.optim import Optimizer
 
     from ffspec.builder.fading import Fading
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ffspec.runner.averaging import Average
     from ffspec.runner.evaluation import Batch, Judge
     from ffspec.runner.patience import Patience
+    from ffspec.runner.stepping import Step
     from ffspec.runner.watching import Watch
     from ffspec.spec.training import Training
 
@@ -90,6 +92,8 @@ class Trainer:
     watch: Watch | None = None
     """Looks at some of the steps."""
     keeper: Keeper | None = None
+    written: bool = False
+    """Whether the gradients are computed without autograd: the same bits, but no module is called while training."""
     cursor: Cursor = field(default_factory=Cursor)
 
     def run(self, observe: Callable[[Row], None]) -> list[Row]:
@@ -104,8 +108,9 @@ class Trainer:
         cursor = self.cursor
         evaluated = self.network if self.average is None else self.average.network
         self.network.train()
+        step = stepper(self.network, self.judge, self.optimizers, self.settings, written=self.written)
         while not cursor.ended and cursor.epoch <= self.epochs:
-            loss = self._epoch() * self.judge.unit
+            loss = self._epoch(step) * self.judge.unit
             row: Row = {"epoch": cursor.epoch, "lr": cursor.lr, "loss": loss}
             if not isfinite(row["loss"]) or not isfinite(row["lr"]):
                 message = (
@@ -140,7 +145,7 @@ class Trainer:
         if self.watch is not None:
             self.watch.before_epoch(cursor.epoch)
 
-    def _epoch(self) -> float:
+    def _epoch(self, step: Step) -> float:
         """Take every step of one epoch that is left, and return the mean loss of its rows."""
         cursor = self.cursor
         if cursor.position == 0 or cursor.total is None or cursor.order is None:
@@ -148,13 +153,17 @@ class Trainer:
         else:  # resumed: the same order is drawn again, and the steps taken are left out
             self.order.set_state(cursor.order)
         total = cast("Tensor", cursor.total)
-        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         for x_BF, target, weight in islice(self._batches(self.splits["train"]), cursor.position, None):
             if self.fading is not None:
                 self.fading.before_step(self._done())
             # Nothing here waits for a value, but for the weights of rows.
             counted = len(x_BF) if weight is None else float(weight.sum())
-            total.add_(self._step(x_BF, target, parameters, weight).detach(), alpha=counted)
+            try:
+                total.add_(step(x_BF, target, weight), alpha=counted)
+            except ZeroDivisionError as error:  # PyTorch's line search, where the loss is as good as flat
+                message = f"the line search of lbfgs divided by zero in epoch {cursor.epoch}: the loss is flat"
+                raise DivergedError(message) from error
+            self.schedule.after_step()
             if self.average is not None:
                 self.average.after_step()
             if not cursor.position and self.watch is not None:
@@ -184,44 +193,6 @@ class Trainer:
                 return
             chosen = slice(start, start + size)
             yield x_BF[chosen], target[chosen], None if weight is None else weight[chosen]
-
-    def _step(
-        self, x_BF: Tensor, target: Tensor, parameters: list[nn.Parameter], weight: Tensor | None = None
-    ) -> Tensor:
-        first: list[Tensor] = []
-
-        def closure() -> Tensor:
-            for parameter in parameters:
-                parameter.grad = None
-            with self.judge.autocast():
-                loss = self.judge.train_loss(self.network(x_BF), target, weight)
-            first.append(loss)
-            loss = self.judge.objective(loss)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._clip(parameters)
-            return loss
-
-        if isinstance(self.optimizers[0], torch.optim.LBFGS):
-            try:
-                cast("Optimizer", self.optimizers[0]).step(closure)  # type: ignore[arg-type]
-            except ZeroDivisionError as error:  # PyTorch's line search, where the loss is as good as flat
-                message = f"the line search of lbfgs divided by zero in epoch {self.cursor.epoch}: the loss is flat"
-                raise DivergedError(message) from error
-        else:
-            closure()
-            for optimizer in self.optimizers:
-                optimizer.step()
-        self.schedule.after_step()
-        return first[0]
-
-    def _clip(self, parameters: list[nn.Parameter]) -> None:
-        if self.settings.clip_grad_value is not None:
-            nn.utils.clip_grad_value_(parameters, self.settings.clip_grad_value)
-        if self.settings.clip_grad_norm is not None:
-            if self.judge.independent:
-                clip_members(self.network, self.settings.clip_grad_norm)
-            else:
-                nn.utils.clip_grad_norm_(parameters, self.settings.clip_grad_norm)
 
     def _lr(self) -> float:
         """Return the learning rate of parameters without a factor of their own."""

@@ -22,6 +22,7 @@ from ffspec.runner.patience import Patience
 from ffspec.seeds import derive
 from ffspec.spec.ensembles import are_independent, members_of
 from ffspec.spec.metrics import DEFAULTS, find_metric, larger_is_better
+from ffspec.written import obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,8 +76,17 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     )
 
 
-def trainer_of(setup: Setup, watch: Watch | None = None, keeper: Keeper | None = None) -> Trainer:
-    """Return what trains a set-up network."""
+def trainer_of(
+    setup: Setup, watch: Watch | None = None, keeper: Keeper | None = None, *, called: bool = False
+) -> Trainer:
+    """Return what trains a set-up network.
+
+    Args:
+        setup: The network, and all that comes with it.
+        watch: Looks at some of the steps.
+        keeper: Keeps the state.
+        called: Whether the modules must be called in every step, because someone looks at what they return.
+    """
     spec, plan = setup.spec, setup.plan
     optimizers = build_optimizers(spec.optimizer, setup.network, plan.steps)
     monitor = watched_by(plan.schedule)
@@ -98,6 +108,7 @@ def trainer_of(setup: Setup, watch: Watch | None = None, keeper: Keeper | None =
         average=average,
         watch=watch,
         keeper=keeper,
+        written=not called and setup.splits["train"].x.device.type == "cpu" and not obstacle(spec.training),
     )
 
 

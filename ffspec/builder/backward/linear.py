@@ -1,0 +1,93 @@
+"""Weighted sums, and what scales.
+
+Shapes: B batch, F features, O outputs.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from ffspec.builder.backward.pair import Pair, by_autograd, gradient_of
+
+ROWS = (0,)
+"""The axis a gradient is summed over that rows have in common."""
+
+
+def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of torch.nn.Linear: addmm, and the products of AddmmBackward0."""
+    weight, bias = cast("Tensor", module.weight), cast("Tensor | None", module.bias)
+    if x.dim() != 2:
+        return by_autograd(module, x, wanted)
+    made = x.new_empty(len(x), len(weight))
+    above = torch.empty_like(x) if wanted else None
+    into = gradient_of(weight)
+    matrix = weight.detach()
+    turned = matrix.t()
+    given, seen, seen_turned = x, made, made.t()
+    if bias is None:
+
+        def forward(x: Tensor) -> Tensor:
+            nonlocal given
+            given = x
+            return torch.mm(x, turned, out=made)
+
+        row = None
+    else:
+        shift, row = bias.detach(), gradient_of(bias).view(1, -1)
+
+        def forward(x: Tensor) -> Tensor:
+            nonlocal given
+            given = x
+            return torch.addmm(shift, x, turned, out=made)
+
+    def backward(gradient: Tensor) -> Tensor:
+        nonlocal seen, seen_turned
+        if gradient is not seen:  # nearly always the same buffer
+            seen, seen_turned = gradient, gradient.t()
+        torch.mm(seen_turned, given, out=into)
+        if row is not None:
+            torch.sum(gradient, ROWS, True, out=row)
+        return gradient if above is None else torch.mm(gradient, matrix, out=above)
+
+    return Pair(forward, backward)
+
+
+def ntk_linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of NTKLinear: a linear of scaled inputs."""
+    inner = linear(module, x, wanted)
+    factor = 1 / sqrt(cast("int", module.in_features))
+    scaled = torch.empty_like(x)
+
+    def forward(x: Tensor) -> Tensor:
+        return inner.forward(torch.mul(x, factor, out=scaled))
+
+    def backward(gradient: Tensor) -> Tensor:
+        gradient = inner.backward(gradient)
+        return gradient.mul_(factor) if wanted else gradient
+
+    return Pair(forward, backward)
+
+
+def scale(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of Scale: a product with one row."""
+    weight = cast("Tensor", module.weight)
+    if x.dim() != 2:
+        return by_autograd(module, x, wanted)
+    factors, row = weight.detach(), gradient_of(weight).view(1, -1)
+    made, product = torch.empty_like(x), torch.empty_like(x)
+    given = x
+
+    def forward(x: Tensor) -> Tensor:
+        nonlocal given
+        given = x
+        return torch.mul(x, factors, out=made)
+
+    def backward(gradient: Tensor) -> Tensor:
+        torch.sum(torch.mul(gradient, given, out=product), ROWS, True, out=row)
+        return gradient.mul_(factors) if wanted else gradient
+
+    return Pair(forward, backward)

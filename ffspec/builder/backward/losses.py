@@ -1,0 +1,131 @@
+"""Losses and their gradients; each is the mean over the rows.
+
+Shapes: B batch, C classes or target columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+aten = torch.ops.aten
+MEAN = 1
+"""PyTorch's number for a mean over the rows."""
+NONE_LEFT_OUT = -100
+"""The class whose rows PyTorch leaves out: there is none."""
+
+LossPair: TypeAlias = Callable[..., tuple[Tensor, Tensor]]
+"""Takes outputs and targets, and weights of the rows if there are any; returns the loss and the gradient of the
+outputs, which may be overwritten."""
+MakeLoss: TypeAlias = Callable[[nn.Module, Tensor], LossPair]
+"""Makes the pair of a loss, given the gradient it starts from, ()."""
+
+
+def by_autograd(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of any loss: autograd differentiates it, and it alone."""
+
+    def pair(output: Tensor, *compared: Tensor) -> tuple[Tensor, Tensor]:
+        given = output.detach().requires_grad_()
+        loss: Tensor = module(given, *compared)
+        (gradient,) = torch.autograd.grad(loss, [given], root)
+        return loss.detach(), gradient
+
+    return pair
+
+
+def in_one(
+    loss_of: Callable[..., Tensor],
+    gradient_of: Callable[..., Tensor],
+    arguments: Callable[[Any], tuple[Any, ...]] = lambda _: (MEAN,),
+) -> MakeLoss:
+    """Return what makes the pair of a loss that is one operation each way.
+
+    Args:
+        loss_of: (output, target, *arguments) -> loss.
+        gradient_of: (root, output, target, *arguments) -> gradient.
+        arguments: The arguments, of the module.
+    """
+
+    def make(module: nn.Module, root: Tensor) -> LossPair:
+        told = arguments(module)
+
+        def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+            return loss_of(output, target, *told), gradient_of(root, output, target, *told)
+
+        return pair
+
+    return make
+
+
+mse = in_one(aten.mse_loss.default, aten.mse_loss_backward.default)
+huber = in_one(aten.huber_loss.default, aten.huber_loss_backward.default, lambda module: (MEAN, module.delta))
+soft_margin = in_one(aten.soft_margin_loss.default, aten.soft_margin_loss_backward.default)
+bce = in_one(aten.binary_cross_entropy.default, aten.binary_cross_entropy_backward.default, lambda _: (None, MEAN))
+multi_margin = in_one(
+    aten.multi_margin_loss.default,
+    aten.multi_margin_loss_backward.default,
+    lambda module: (module.p, module.margin, module.weight, MEAN),
+)
+
+
+def smooth_l1(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of torch.nn.SmoothL1Loss, which is another one where beta is 0."""
+    beta: Any = module.beta
+    if beta == 0:
+        return by_autograd(module, root)
+    return in_one(aten.smooth_l1_loss.default, aten.smooth_l1_loss_backward.default, lambda _: (MEAN, beta))(
+        module, root
+    )
+
+
+def bce_with_logits(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of torch.nn.BCEWithLogitsLoss.
+
+    The gradient is (sigmoid(x) - y) / n, with a weight p of the positive class ((p y + 1 - y) sigmoid(x) - p y) / n.
+    """
+    positive: Any = module.pos_weight
+    plain = bool(root == 1)
+
+    def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        loss = torch.binary_cross_entropy_with_logits(output, target, None, positive, MEAN)
+        gradient = output.sigmoid()
+        if positive is None:
+            gradient.sub_(target)
+        else:
+            share = positive * target
+            gradient = share.add(1).sub_(target).mul_(gradient).sub_(share)
+        if not plain:
+            gradient.mul_(root)
+        return loss, gradient.div_(output.numel())
+
+    return pair
+
+
+def nll(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of torch.nn.NLLLoss."""
+    weight: Any = module.weight
+
+    def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        loss, total = aten.nll_loss_forward.default(output, target, weight, MEAN, NONE_LEFT_OUT)
+        return loss, aten.nll_loss_backward.default(root, output, target, weight, MEAN, NONE_LEFT_OUT, total)
+
+    return pair
+
+
+def cross_entropy(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of torch.nn.CrossEntropyLoss: log_softmax, and nll of it."""
+    smoothing: Any = module.label_smoothing
+    if smoothing:
+        return by_autograd(module, root)
+    inner = nll(module, root)
+
+    def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        logarithms = aten._log_softmax.default(output, 1, False)  # noqa: SLF001 - the operation's name
+        loss, gradient = inner(logarithms, target)
+        back = aten._log_softmax_backward_data.default  # noqa: SLF001 - as above
+        return loss, back(gradient, logarithms, 1, output.dtype)
+
+    return pair

@@ -1,0 +1,54 @@
+"""Which pair belongs to which module, and to which loss; all others are differentiated by autograd."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ffspec.builder import calibration, scaling
+from ffspec.builder.backward import activations, chance, linear, losses
+from ffspec.builder.backward.losses import MakeLoss
+from ffspec.builder.backward.pair import Make
+
+LAYERS: dict[type[nn.Module], Make] = {
+    nn.Linear: linear.linear,
+    scaling.NTKLinear: linear.ntk_linear,
+    scaling.Scale: linear.scale,
+    nn.ReLU: activations.relu,
+    nn.LeakyReLU: activations.leaky_relu,
+    nn.ELU: activations.elu,
+    nn.SELU: activations.selu,
+    nn.CELU: activations.celu,
+    nn.GELU: activations.gelu,
+    nn.SiLU: activations.silu,
+    nn.Mish: activations.mish,
+    nn.Sigmoid: activations.sigmoid,
+    nn.Tanh: activations.tanh,
+    nn.Softplus: activations.softplus,
+    nn.Hardtanh: activations.hardtanh,
+    nn.ReLU6: activations.hardtanh,
+    nn.Hardsigmoid: activations.hardsigmoid,
+    nn.Hardswish: activations.hardswish,
+    nn.LogSigmoid: activations.log_sigmoid,
+    nn.Softshrink: activations.softshrink,
+    nn.Hardshrink: activations.hardshrink,
+    nn.Threshold: activations.threshold,
+    nn.GLU: activations.glu,
+    nn.Softmax: activations.softmax,
+    nn.LogSoftmax: activations.log_softmax,
+    nn.Identity: activations.nothing,
+    nn.Dropout: chance.dropout,
+    scaling.TargetScale: activations.nothing,
+    calibration.Temperature: activations.nothing,
+}
+
+LOSSES: dict[type[nn.Module], MakeLoss] = {
+    nn.BCELoss: losses.bce,
+    nn.BCEWithLogitsLoss: losses.bce_with_logits,
+    nn.CrossEntropyLoss: losses.cross_entropy,
+    nn.NLLLoss: losses.nll,
+    nn.MSELoss: losses.mse,
+    nn.SmoothL1Loss: losses.smooth_l1,
+    nn.HuberLoss: losses.huber,
+    nn.SoftMarginLoss: losses.soft_margin,
+    nn.MultiMarginLoss: losses.multi_margin,
+}

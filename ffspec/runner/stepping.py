@@ -1,0 +1,132 @@
+"""One step of a training: the gradients, by autograd or written out, and what the optimizers make of them.
+
+Shapes: B batch, F features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import torch
+from torch import Tensor, nn
+
+from ffspec.builder.backward.passes import Pass
+from ffspec.builder.kernels import Steps
+from ffspec.builder.stacked import clip_members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch.optim import Optimizer
+
+    from ffspec.runner.evaluation import Judge
+    from ffspec.spec.training import Training
+
+    Differentiate: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    """Takes rows, targets and weights; leaves the gradients of the parameters, and returns the loss."""
+    Step: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    """Takes a step on a batch, and returns the loss before it."""
+
+
+def stepper(
+    network: nn.Sequential, judge: Judge, optimizers: Sequence[Optimizer], settings: Training, *, written: bool
+) -> Step:
+    """Return what takes the steps of a training.
+
+    Args:
+        network: What is trained, in train mode.
+        judge: Its loss.
+        optimizers: What moves its parameters.
+        settings: How gradients are bounded.
+        written: Whether the gradients are computed without autograd.
+    """
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    differentiate = written_out(network, judge) if written else by_autograd(network, judge, parameters)
+    bound = _bound(network, judge, parameters, settings)
+    if isinstance(optimizers[0], torch.optim.LBFGS):
+        return _searching(optimizers[0], judge, differentiate, bound)
+    steps = [Steps(optimizer) if written else optimizer.step for optimizer in optimizers]
+
+    def take(x_BF: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        loss = differentiate(x_BF, target, weight)
+        if bound is not None:
+            bound()
+        for step in steps:
+            step()
+        return loss
+
+    return take
+
+
+def by_autograd(network: nn.Sequential, judge: Judge, parameters: Sequence[Tensor]) -> Differentiate:
+    """Return what differentiates as a plain loop would."""
+
+    def differentiate(x_BF: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        for parameter in parameters:
+            parameter.grad = None
+        with judge.autocast():
+            loss = judge.train_loss(network(x_BF), target, weight)
+        judge.objective(loss).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    return differentiate
+
+
+def written_out(network: nn.Sequential, judge: Judge) -> Differentiate:
+    """Return what computes the same gradients, to the last bit, without autograd."""
+    passes: dict[tuple[int, bool], Pass] = {}
+    root = float(judge.members) if judge.independent else 1.0
+
+    def make(*, weighted: bool) -> Pass:
+        loss = judge.weighted if weighted and judge.weighted is not None else judge.loss
+        return Pass(network, loss, root)
+
+    def differentiate(x_BF: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        size = (len(x_BF), weight is not None)
+        found = passes.get(size)
+        if found is None:
+            found = passes[size] = make(weighted=size[1])
+        if judge.members > 1:
+            target, weight = judge.repeated(target, weight)
+        return found(x_BF, target) if weight is None else found(x_BF, target, weight)
+
+    return differentiate
+
+
+def _bound(
+    network: nn.Sequential, judge: Judge, parameters: list[nn.Parameter], settings: Training
+) -> Callable[[], None] | None:
+    """Return what bounds the gradients, if anything does."""
+    value, norm = settings.clip_grad_value, settings.clip_grad_norm
+    if value is None and norm is None:
+        return None
+
+    def bound() -> None:
+        if value is not None:
+            nn.utils.clip_grad_value_(parameters, value)
+        if norm is not None and judge.independent:
+            clip_members(network, norm)
+        elif norm is not None:
+            nn.utils.clip_grad_norm_(parameters, norm)
+
+    return bound
+
+
+def _searching(
+    optimizer: torch.optim.LBFGS, judge: Judge, differentiate: Differentiate, bound: Callable[[], None] | None
+) -> Step:
+    """Return what takes the steps of an optimizer that evaluates the loss more than once in each."""
+
+    def take(x_BF: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        losses: list[Tensor] = []
+
+        def closure() -> Tensor:
+            losses.append(differentiate(x_BF, target, weight))
+            if bound is not None:
+                bound()
+            return judge.objective(losses[-1])
+
+        cast("Optimizer", optimizer).step(closure)  # type: ignore[arg-type]
+        return losses[0]
+
+    return take

@@ -1,0 +1,299 @@
+"""What is written out against autograd, to the last bit: layers, losses, optimizers, and every shipped spec."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ffspec
+from ffspec import planner, written
+from ffspec.builder.backward.passes import Pass
+from ffspec.builder.backward.table import LAYERS, LOSSES
+from ffspec.builder.modules import PerceptronLoss
+from ffspec.builder.optimizer import state_of
+from ffspec.builder.streams import untouched
+from ffspec.cli import _exit_code
+from ffspec.data import load_spec
+from ffspec.runner.loop import Trainer
+from ffspec.runner.setup import set_up, trainer_of
+from ffspec.spec.root import Spec
+from tests import test_components as tables
+
+ROOT = Path(__file__).parent.parent
+SPECS = sorted((ROOT / "specs").glob("*.yaml"))
+WIDTH, WIDE = 4, 6
+ROWS = (32, 32, 7, 1)
+"""The batches of a test: the buffers of the second are those of the first, and then come smaller ones."""
+
+
+def assert_same_gradients(network: nn.Sequential, loss: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
+    """Take plain steps of gradient descent on some batches, once by autograd, and compare every bit."""
+    network.train()
+    plain, passes = copy.deepcopy(network), dict[int, Pass]()
+    for seed, (x, *compared) in enumerate(batches):
+        torch.manual_seed(seed)
+        ours = passes.setdefault(len(x), Pass(network, loss))(x, *compared)
+        random_state = torch.get_rng_state()
+        torch.manual_seed(seed)
+        plain.zero_grad()
+        theirs: Tensor = loss(plain(x), *compared)
+        theirs.backward()  # type: ignore[no-untyped-call]
+        assert torch.equal(ours, theirs.detach())
+        assert torch.equal(random_state, torch.get_rng_state())
+        for (name, mine), other in zip(network.named_parameters(), plain.parameters(), strict=True):
+            assert mine.grad is not None, name
+            assert other.grad is not None, name
+            assert torch.equal(mine.grad, other.grad), name
+            with torch.no_grad():
+                mine.sub_(mine.grad, alpha=0.1)
+                other.sub_(other.grad, alpha=0.1)
+        for kept, expected in zip(network.buffers(), plain.buffers(), strict=True):
+            assert torch.equal(kept, expected)
+
+
+def rows_of(count: int, width: int, dtype: torch.dtype) -> Tensor:
+    """Return rows as they come out of a training: a part of what was gathered for an epoch."""
+    gathered = torch.randn(count + 3, width, dtype=dtype)
+    gathered[0, 0] = 0.0
+    return gathered[3:] if count == 7 else gathered[:count]
+
+
+def batches_of(width: int, outputs: int, dtype: torch.dtype) -> list[tuple[Tensor, ...]]:
+    return [(rows_of(rows, width, dtype), torch.randn(rows, outputs, dtype=dtype)) for rows in ROWS]
+
+
+def outputs_of(module: nn.Module, width: int) -> int:
+    with untouched(), torch.no_grad():
+        return int(copy.deepcopy(module).eval()(torch.zeros(2, width)).shape[-1])
+
+
+MODULES = [
+    *((text, nn.Sequential(*copy.deepcopy(modules))) for text, modules in tables.LAYERS),
+    ("hardtanh", nn.Hardtanh(-0.5, 0.5)),
+    ("gelu", nn.GELU()),
+    ("layer_norm", nn.LayerNorm(WIDTH)),
+    ("batch_norm", nn.BatchNorm1d(WIDTH)),
+    ("rms_norm", nn.RMSNorm(WIDTH)),
+    ("prelu", nn.PReLU()),
+    ("dropout: 0", nn.Dropout(0.0)),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize(("text", "module"), MODULES, ids=[text for text, _ in MODULES])
+def test_a_layer_has_the_gradients_of_autograd(text: str, module: nn.Module, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    width = outputs_of(module, WIDTH)
+    first = nn.Sequential(copy.deepcopy(module), nn.Linear(width, 2)).to(dtype)
+    behind = nn.Sequential(nn.Linear(3, WIDTH), copy.deepcopy(module), nn.Linear(width, 2)).to(dtype)
+    last = nn.Sequential(nn.Linear(3, WIDTH), nn.Tanh(), copy.deepcopy(module)).to(dtype)
+    single = slice(0, 3) if "batch_norm" in text else slice(None)
+    for network, outputs in ((first, 2), (behind, 2), (last, width)):
+        given = WIDTH if network is first else 3
+        assert_same_gradients(network, nn.MSELoss(), batches_of(given, outputs, dtype)[single])
+
+
+CRITERIA: dict[str, tuple[str, nn.Module]] = {
+    "bce": ("share", nn.BCELoss()),
+    "bce_with_logits": ("probability", nn.BCEWithLogitsLoss()),
+    "bce_with_logits, pos_weight": ("probability", nn.BCEWithLogitsLoss(pos_weight=torch.tensor([0.5, 2.0, 3.0]))),
+    "cross_entropy": ("index", nn.CrossEntropyLoss()),
+    "cross_entropy, weight": ("index", nn.CrossEntropyLoss(torch.tensor([1.0, 2.0, 0.5]))),
+    "cross_entropy, label_smoothing": ("index", nn.CrossEntropyLoss(label_smoothing=0.1)),
+    "cross_entropy, both": ("index", nn.CrossEntropyLoss(torch.tensor([1.0, 2.0, 0.5]), label_smoothing=0.1)),
+    "nll": ("logarithm", nn.NLLLoss()),
+    "nll, weight": ("logarithm", nn.NLLLoss(torch.tensor([1.0, 2.0, 0.5]))),
+    "mse": ("value", nn.MSELoss()),
+    "l1": ("value", nn.L1Loss()),
+    "smooth_l1": ("value", nn.SmoothL1Loss(beta=0.5)),
+    "smooth_l1, 0": ("value", nn.SmoothL1Loss(beta=0.0)),
+    "huber": ("value", nn.HuberLoss(delta=0.5)),
+    "poisson_nll": ("value", nn.PoissonNLLLoss()),
+    "poisson_nll, full": ("value", nn.PoissonNLLLoss(full=True)),
+    "soft_margin": ("sign", nn.SoftMarginLoss()),
+    "hinge_embedding": ("sign", nn.HingeEmbeddingLoss(0.5)),
+    "multi_margin": ("index", nn.MultiMarginLoss(2, 0.5, torch.tensor([1.0, 2.0, 3.0]))),
+    "multi_label_soft_margin": ("probability", nn.MultiLabelSoftMarginLoss()),
+    "perceptron": ("sign", PerceptronLoss()),
+}
+"""Every loss, and the form its target has."""
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_a_loss_has_the_gradients_of_autograd(name: str) -> None:
+    torch.manual_seed(1)
+    form, loss = CRITERIA[name]
+    end = {"share": nn.Sigmoid(), "logarithm": nn.LogSoftmax(-1)}.get(form, nn.Identity())
+    network = nn.Sequential(nn.Linear(3, WIDE), nn.Tanh(), nn.Linear(WIDE, 3), end)
+    batches = []
+    for rows in ROWS:
+        drawn = torch.rand(rows, 3)
+        target = {
+            "index": drawn.argmax(dim=1),
+            "logarithm": drawn.argmax(dim=1),
+            "sign": (drawn > 0.5).float() * 2 - 1,
+            "value": (drawn * 5).round(),
+        }.get(form, (drawn > 0.5).float())
+        batches.append((rows_of(rows, 3, torch.float32), target))
+    assert_same_gradients(network, loss, batches)
+
+
+def test_every_loss_is_compared() -> None:
+    assert {name.partition(",")[0] for name in CRITERIA} == {text.partition(":")[0] for text, *_ in tables.LOSSES}
+
+
+SIMPLE = (nn.ReLU, nn.Tanh, nn.Dropout, nn.SELU, nn.Mish, nn.Identity, nn.GELU, nn.LogSigmoid)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_stack_has_the_gradients_of_autograd(seed: int) -> None:
+    drawn = random.Random(seed)  # noqa: S311 - a test must be repeatable
+    torch.manual_seed(seed)
+    width = drawn.choice((1, 2, 5, 16, 33))
+    layers, now = list[nn.Module](), width
+    for _ in range(drawn.randint(1, 6)):
+        if drawn.random() < 0.5:
+            following = drawn.choice((1, 3, 8, 17, 64))
+            layers.append(nn.Linear(now, following, bias=drawn.random() < 0.8))
+            now = following
+        else:
+            layers.append(drawn.choice(SIMPLE)())
+    network = nn.Sequential(*layers, nn.Linear(now, 2))
+    sizes = (drawn.choice((2, 40, 128)), 5)
+    assert_same_gradients(
+        network, nn.HuberLoss(), [(torch.randn(n, width), torch.randn(n, 2)) for n in (*sizes, *sizes)]
+    )
+
+
+def trainers(spec: Spec) -> tuple[Trainer, Trainer]:
+    """Return what trains a spec, and what trains it by autograd."""
+    loaded = load_spec(spec)
+    plan = planner.plan(spec, loaded.facts)
+    spec = planner.settle(spec, loaded.facts)
+    ours, theirs = (trainer_of(set_up(spec, plan, loaded), called=called) for called in (False, True))
+    assert ours.written
+    assert not theirs.written
+    return ours, theirs
+
+
+def assert_same_training(spec: Spec) -> None:
+    histories = []
+    both = trainers(spec)
+    for trainer in both:
+        with untouched(5):
+            histories.append(trainer.run(lambda row: None))  # noqa: ARG005
+    assert histories[0] == histories[1]
+    states = [(dict(one.network.state_dict()), [*map(state_of, one.optimizers)]) for one in both]
+    assert_equal(*states)
+
+
+def assert_equal(mine: Any, other: Any) -> None:
+    """Compare values that may hold tensors."""
+    if isinstance(mine, Tensor):
+        assert torch.equal(mine, other)
+    elif isinstance(mine, dict):
+        assert mine.keys() == other.keys()
+        for key, value in mine.items():
+            assert_equal(value, other[key])
+    elif isinstance(mine, list | tuple):
+        assert len(mine) == len(other)
+        for one, another in zip(mine, other, strict=True):
+            assert_equal(one, another)
+    else:
+        assert mine == other
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_shipped_spec_trains_as_by_autograd(path: Path) -> None:
+    if path.stem == "diamonds" and not path.with_suffix(".parquet").exists():
+        pytest.skip("diamonds.parquet is not there; the spec says how to fetch it")
+    assert_same_training(ffspec.load(path, overrides=["training.epochs=2"]))
+
+
+SPEC = """\
+seed: 3
+dataset: {blobs: {n_samples: {train: 50, validation: 20, test: 10}, n_features: 4, centers: 3, cluster_std: 3.0}}
+layers: [{linear: 9}, tanh, {dropout: 0.2}, {linear: 17}, relu, linear]
+loss: cross_entropy
+"""
+SETTINGS = {
+    "clipped": ("adam: 0.01", "epochs: 3, clip_grad_norm: 0.1, clip_grad_value: 0.05", ""),
+    "averaged": ("adam: 0.01", "epochs: 3, ema: 0.9", ""),
+    "float64": ("adam: 0.01", "epochs: 3, precision: float64", ""),
+    "fading": ("adamw: 0.01", "epochs: 3, schedules: {weight_decay: cosine, dropout: linear}", ""),
+    "late momentum": (
+        "sgd: 0.1",
+        "epochs: 3",
+        "scheduler: {warmup: {total_iters: 3, interval: step, then: {one_cycle: {max_lr: 0.2}}}}\n",
+    ),
+    "stopping": ("sgd: {lr: 0.1, momentum: 0.9}", "epochs: 5, early_stopping: {patience: 1}", ""),
+    "whole": ("adagrad: 0.1", "epochs: 4, batch_size: all", ""),
+    "groups": (
+        "adam: {lr: 0.01, groups: [{layers: [linear], parameters: bias, lr: 0.1, weight_decay: 0}]}",
+        "epochs: 3",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_of_a_training_change_no_bit(name: str) -> None:
+    optimizer, training, more = SETTINGS[name]
+    size = "" if "batch_size" in training else ", batch_size: 16"
+    assert_same_training(ffspec.load(f"{SPEC}optimizer: {{{optimizer}}}\ntraining: {{{training}{size}}}\n{more}"))
+
+
+@pytest.mark.parametrize("optimizer", tables.UNGROUPED)
+def test_an_optimizer_changes_no_bit(optimizer: str) -> None:
+    assert_same_training(ffspec.load(f"{SPEC}optimizer: {{{optimizer}}}\ntraining: {{epochs: 3, batch_size: 16}}\n"))
+
+
+def test_what_is_written_out_has_a_name_without_torch() -> None:
+    def named(kinds: Any) -> set[str]:
+        return {f"{'nn' if kind.__module__.startswith('torch.nn') else 'ffspec'}.{kind.__name__}" for kind in kinds}
+
+    assert named(LAYERS) == written.LAYERS | written.BLOCKS
+    assert named(LOSSES) == written.LOSSES
+
+
+def test_a_trained_network_owns_its_parameters() -> None:
+    model = ffspec.run(f"{SPEC}optimizer: adam\ntraining: {{epochs: 1}}\n").model
+    assert type(model) is nn.Sequential
+    places = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    assert len(places) == len([*model.parameters()])
+    for parameter in model.parameters():
+        assert parameter.is_leaf
+        assert parameter.requires_grad
+        assert parameter.untyped_storage().nbytes() == parameter.numel() * 4
+    assert_equal(copy.deepcopy(model).state_dict(), model.state_dict())
+
+
+SHOWN = {
+    "without autograd, to the same bits": ("[{linear: 4}, relu, linear]", "cross_entropy", "{}"),
+    "without autograd, to the same bits, but for PReLU, Residual, the loss CrossEntropyLoss": (
+        "[prelu, {residual: [{linear: 4}, softsign]}, prelu, linear]",
+        "{cross_entropy: {label_smoothing: 0.1}}",
+        "{}",
+    ),
+    "by autograd: bf16 casts while it computes": ("[linear]", "cross_entropy", "{precision: bf16}"),
+    "by autograd: cuda computes while Python runs ahead": ("[linear]", "cross_entropy", "{device: cuda}"),
+}
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_show_says_how_the_gradients_are_computed(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layers, loss, training = SHOWN[line]
+    path = tmp_path / "net.yaml"
+    data = "{blobs: {n_samples: 50, n_features: 4, centers: 3}}"
+    path.write_text(f"dataset: {data}\nlayers: {layers}\nloss: {loss}\noptimizer: sgd\ntraining: {training}\n")
+    assert _exit_code(["show", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"  gradients  {line}"
