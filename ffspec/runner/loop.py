@@ -112,15 +112,11 @@ class Trainer:
         while not cursor.ended and cursor.epoch <= self.epochs:
             loss = self._epoch(step) * self.judge.unit
             row: Row = {"epoch": cursor.epoch, "lr": cursor.lr, "loss": loss}
-            if not isfinite(row["loss"]) or not isfinite(row["lr"]):
-                message = (
-                    f"the training loss is {row['loss']} in epoch {cursor.epoch}, with learning rate {row['lr']:g}"
-                )
-                raise DivergedError(message)
+            refuse_wild(row)
             watched = {name: self.splits[name] for name in self.watched}
             for name, measures in measure_splits(evaluated, watched, self.judge).items():
                 row |= {f"{name}.{key}": value for key, value in measures.items()}
-            self.schedule.after_epoch(partial(self._monitored, row))
+            self.schedule.after_epoch(partial(monitored, row))
             cursor.history.append(row)
             observe(row)
             cursor.ended = self.patience is not None and self.patience.exhausted(row)
@@ -201,9 +197,21 @@ class Trainer:
         lr, factor = rates[0]
         return float(lr / factor) if factor else 0.0
 
-    def _monitored(self, row: Row, name: str) -> float:
-        """Return what a plateau is looked for in: by default the validation loss, or else the training loss."""
-        return _value(row, name or ("validation.loss" if "validation" in self.splits else "loss"))
+
+def refuse_wild(row: Row) -> None:
+    """Raise where an epoch's loss is not finite.
+
+    Raises:
+        DivergedError: It is not, or the learning rate was not.
+    """
+    if not isfinite(row["loss"]) or not isfinite(row["lr"]):
+        message = f"the training loss is {row['loss']} in epoch {row['epoch']}, with learning rate {row['lr']:g}"
+        raise DivergedError(message)
+
+
+def monitored(row: Row, name: str) -> float:
+    """Return what a plateau is looked for in: by default the validation loss, or else the training loss."""
+    return _value(row, name or ("validation.loss" if "validation.loss" in row else "loss"))
 
 
 def _value(row: Row, measure: str) -> float:

@@ -1,0 +1,112 @@
+"""The loss of each of many networks, and its gradient: the usual ones by hand, the others by autograd.
+
+Each member's gradient is that of its own loss, the mean over its rows, as if it were alone.
+
+Shapes: M members, B batch, C classes or target columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from ffspec.spec.step import Call
+
+aten: Any = torch.ops.aten
+Found = tuple[Tensor, Tensor]
+"""The loss of each member, (M,), and the gradient of the outputs, (M, C, B)."""
+
+
+class MemberLosses:
+    """The losses of members.
+
+    Args:
+        call: The loss as a plan has it.
+        loss: Its module.
+        index: Whether its targets are class numbers.
+    """
+
+    def __init__(self, call: Call, loss: nn.Module, *, index: bool) -> None:
+        each: Any = deepcopy(loss)
+        each.reduction = "none"
+        self._each = each
+        self._index = index
+        plain = not any(call.arguments.get(name) for name in ("weight", "pos_weight", "label_smoothing"))
+        self._by_hand = BY_HAND.get(call.target) if plain else None
+        # PyTorch's means of these two divide by the sum of the weights of the rows' classes.
+        weighed = call.target in {"nn.CrossEntropyLoss", "nn.NLLLoss"}
+        self._weight: Tensor | None = getattr(loss, "weight", None) if weighed else None
+
+    def means(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each member, (M,).
+
+        Args:
+            output: (M, B, C).
+            target: (M, B, C), or of class numbers (M, B).
+        """
+        members, rows = output.shape[:2]
+        flat = target.expand(members, *target.shape[1:]).flatten(0, 1)
+        losses: Tensor = self._each(output.flatten(0, 1), flat)
+        if self._weight is None:
+            return losses.reshape(members, -1).mean(dim=1)
+        return losses.view(members, rows).sum(dim=1) / self._weight[flat].view(members, rows).sum(dim=1)
+
+    def with_gradient(self, output: Tensor, target: Tensor) -> Found:
+        """Return the loss of each member and the gradient of the outputs.
+
+        Args:
+            output: (M, C, B).
+            target: (M, C, B), or of class numbers (M, B); the same for all members where M is 1.
+        """
+        if self._by_hand is not None:
+            with torch.no_grad():
+                return self._by_hand(output, target)
+        given = output.transpose(1, 2).detach().requires_grad_()
+        with torch.enable_grad():
+            losses = self.means(given, target if self._index else target.transpose(1, 2))
+            (gradient,) = torch.autograd.grad(losses.sum(), given)
+        return losses.detach(), gradient.transpose(1, 2).contiguous()
+
+
+def _mse(output: Tensor, target: Tensor) -> Found:
+    difference = output - target
+    size = difference.shape[1] * difference.shape[2]
+    return difference.square().sum(dim=(1, 2)) / size, difference.mul_(2 / size)
+
+
+def _bce(output: Tensor, target: Tensor) -> Found:
+    size = output.shape[1] * output.shape[2]
+    target = target.expand_as(output).contiguous()
+    losses = aten.binary_cross_entropy(output, target, None, 0)
+    share = torch.full_like(output, 1 / size)
+    return losses.mean(dim=(1, 2)), aten.binary_cross_entropy_backward(share, output, target, None, 0)
+
+
+def _bce_with_logits(output: Tensor, target: Tensor) -> Found:
+    size = output.shape[1] * output.shape[2]
+    losses = nn.functional.binary_cross_entropy_with_logits(output, target.expand_as(output), reduction="none")
+    return losses.mean(dim=(1, 2)), output.sigmoid().sub_(target).div_(size)
+
+
+def _cross_entropy(output: Tensor, target: Tensor) -> Found:
+    rows = output.shape[2]
+    chosen = target.expand(len(output), rows).unsqueeze(1)
+    logarithms = output.log_softmax(dim=1)
+    losses = logarithms.gather(1, chosen).mean(dim=(1, 2)).neg_()
+    # The softmax, less 1 where the right class is.
+    gradient = logarithms.exp_().scatter_add_(1, chosen, logarithms.new_tensor(-1.0).expand(chosen.shape))
+    return losses, gradient.div_(rows)
+
+
+BY_HAND: dict[str, Callable[[Tensor, Tensor], Found]] = {
+    "nn.MSELoss": _mse,
+    "nn.BCELoss": _bce,
+    "nn.BCEWithLogitsLoss": _bce_with_logits,
+    "nn.CrossEntropyLoss": _cross_entropy,
+}
+"""Without weights and label smoothing."""

@@ -1,0 +1,138 @@
+"""Many networks of one plan as one: their parameters in blocks, their layers with an axis of members.
+
+Shapes: M members, B batch, F features, C outputs.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ffspec.builder.network import construct
+from ffspec.builder.population import layers as computing
+from ffspec.builder.population.blocks import Blocks
+from ffspec.builder.population.layers import ELEMENTWISE, Activation, Differentiated, Dropout, Linear, Residual
+from ffspec.builder.population.norm import BatchNorm
+from ffspec.builder.streams import untouched
+from ffspec.spec.ensembles import stacked
+from ffspec.spec.step import LINEARS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ffspec.builder.population.layers import Layer
+    from ffspec.spec.step import Step
+
+HEADS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
+"""What may stand at the end, and does nothing while training."""
+NOTHING = frozenset({"nn.Identity", "nn.Flatten"})
+"""What does nothing to rows that are flat."""
+
+
+class Network:
+    """The networks of some members as one.
+
+    Args:
+        steps: The steps of one of them.
+        networks: The network of each, whose parameters and buffers are taken over.
+        generators: What each draws its dropout from.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], networks: Sequence[nn.Sequential], generators: Sequence[torch.Generator]
+    ) -> None:
+        self._networks, self._generators = networks, generators
+        ends = next((place for place, step in enumerate(steps) if step.call.target in HEADS), len(steps))
+        self.heads = [nn.Sequential(*[*network][ends:]).eval() for network in networks] if ends < len(steps) else []
+        """What each member does to its outputs in eval mode, (B, C) to the same; nothing if empty."""
+        first = dict(networks[0].named_parameters())
+        self.blocks = Blocks({name: one.shape for name, one in first.items()}, len(networks))
+        dtype = next((one.dtype for one in first.values()), torch.get_default_dtype())
+        self.flat, self.gradient = self.blocks.empty(dtype), self.blocks.empty(dtype)
+        self._parameters, self._gradients = self.blocks.views(self.flat), self.blocks.views(self.gradient)
+        heads = {name for place in range(ends, len(steps)) for name in _names(networks[0], str(place))}
+        self._buffers = {
+            name: torch.stack([dict(network.named_buffers())[name] for network in networks])
+            for name, one in networks[0].named_buffers()
+            if name not in heads and name in networks[0].state_dict()
+        }
+        for place, network in enumerate(networks):
+            for name, parameter in network.named_parameters():
+                self._parameters[name][place].copy_(parameter.detach())
+        self._layers = self._made(steps[:ends], "")
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that training changes, (M, ...), by the names it has in a network."""
+        return {**self._parameters, **self._buffers}
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs in train mode, (M, C, B)."""
+        return computing.forward(self._layers, x)
+
+    def backward(self, g: Tensor) -> None:
+        """Write the gradients, from those of the outputs; they are used up."""
+        with torch.no_grad():
+            computing.backward(self._layers, g, wanted=False)
+
+    @torch.no_grad()
+    def evaluate(self, x: Tensor) -> Tensor:
+        """Return the outputs in eval mode, (M, B, C), without what the heads do."""
+        y = computing.evaluate(self._layers, x)
+        return (y if y.dim() == 3 else y.expand(len(self._networks), -1, -1)).transpose(1, 2)
+
+    def _made(self, steps: Sequence[Step], prefix: str) -> list[Layer]:
+        found = (self._layer(step, f"{prefix}{place}") for place, step in enumerate(steps))
+        return [layer for layer in found if layer is not None]
+
+    def _layer(self, step: Step, name: str) -> Layer | None:
+        call, members = step.call, len(self._networks)
+        own = {key: self._parameters[key] for key in self._parameters if key.startswith(f"{name}.")}
+        if call.target in NOTHING:
+            return None
+        if call.target == "ffspec.Residual":
+            return Residual(self._made(step.steps, f"{name}."))
+        if call.target in LINEARS:
+            factor = 1 / sqrt(call.arguments["in_features"]) if call.target == "ffspec.NTKLinear" else 1.0
+            gradients = [self._gradients[key] for key in own]
+            return Linear(own[f"{name}.weight"], own.get(f"{name}.bias"), gradients, factor)
+        if call.target in {"nn.Dropout", "nn.AlphaDropout"}:
+            modules = [network.get_submodule(name) for network in self._networks]
+            return Dropout(modules, self._generators, step.input[-1] or 0, self.flat.dtype)
+        if call.target == "nn.BatchNorm1d":
+            tensors = {
+                key.rpartition(".")[2]: tensor for key, tensor in self.tensors.items() if key.startswith(f"{name}.")
+            }
+            gradients = [self._gradients[key] for key in own]
+            return BatchNorm(tensors, gradients, call.arguments["eps"], call.arguments["momentum"])
+        return self._other(step, name, members)
+
+    def _other(self, step: Step, name: str, members: int) -> Layer:
+        call = stacked(step.call, members)
+        if call is None:
+            raise TypeError(step.call)  # such members are not grouped
+        with untouched():
+            module = construct(call).to(self.flat.dtype)
+        if isinstance(module, ELEMENTWISE):
+            return Activation(module)
+        gradients = {}
+        for key, parameter in module.named_parameters():
+            parameter.data = self._parameters[f"{name}.{key}"].view_as(parameter)
+            gradients[key] = self._gradients[f"{name}.{key}"]
+        return Differentiated(module, gradients, members)
+
+
+def _names(network: nn.Module, place: str) -> list[str]:
+    return [name for name, _ in network.named_buffers() if name.startswith(f"{place}.")]
+
+
+def put(tensors: Mapping[str, Tensor], member: int, network: nn.Sequential) -> None:
+    """Give a member's own network what it has learnt."""
+    state = network.state_dict()
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            state[name].copy_(tensor[member])

@@ -1,0 +1,250 @@
+"""Members that are trained as one network, from the first step to the last of each.
+
+Shapes: M members, P parameters of a member.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ffspec.builder.population.losses import MemberLosses
+from ffspec.builder.population.network import Network, put
+from ffspec.builder.population.optimizers import Optimizer
+from ffspec.diagnostics import DivergedError
+from ffspec.runner.loop import refuse_wild
+from ffspec.runner.patience import Waiting
+from ffspec.runner.population.evaluating import Evaluation
+from ffspec.runner.population.rates import Rates, rates_of
+from ffspec.runner.population.rows import Rows
+from ffspec.runner.setup import watched_by, watched_splits
+from ffspec.seeds import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torch import Tensor
+
+    from ffspec.runner.loop import Row
+    from ffspec.runner.population.members import Observe
+    from ffspec.runner.setup import Setup
+
+IDLE = 4
+"""When one in so many members has ended, those are left behind; until then they are computed in vain."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """A member on its way."""
+
+    index: int
+    """Its place among all members."""
+    setup: Setup
+    rates: Rates
+    order: torch.Generator
+    drawn: torch.Generator
+    """What it draws its dropout from."""
+    waiting: Waiting | None
+    history: list[Row] = field(default_factory=list)
+    error: DivergedError | None = None
+    ended: bool = False
+
+
+def courses_of(indices: Sequence[int], setups: Sequence[Setup]) -> list[Course]:
+    """Return members at their start."""
+    made = []
+    for index, setup, rates in zip(indices, setups, rates_of(setups), strict=True):
+        seed, stopping = setup.spec.seed, setup.spec.training.early_stopping
+        made.append(
+            Course(
+                index=index,
+                setup=setup,
+                rates=rates,
+                order=torch.Generator().manual_seed(derive(seed, "shuffle")),
+                drawn=torch.Generator().manual_seed(derive(seed, "dropout")),
+                waiting=None if stopping is None else Waiting(stopping),
+            )
+        )
+    return made
+
+
+class Chunk:
+    """Trains members as one network.
+
+    Args:
+        courses: The members.
+        observe: Told of every epoch of every member.
+    """
+
+    def __init__(self, courses: list[Course], observe: Observe | None) -> None:
+        self._observe = observe
+        self._arrange(courses)
+        network = self._network
+        self._optimizer = Optimizer(self._setup.spec.optimizer.name, network.blocks, network.flat, network.gradient)
+        self._mean = None if self._setup.spec.training.ema is None else network.flat.clone()
+        stops = self._setup.spec.training.early_stopping is not None
+        self._best = {name: one.clone() for name, one in network.tensors.items()} if stops else None
+        self._step = 0
+
+    def _arrange(self, courses: list[Course]) -> None:
+        """Make all that follows from who is trained."""
+        self._courses = courses
+        setups = [course.setup for course in courses]
+        self._setup = setup = setups[0]
+        self._network = Network(setup.plan.steps, [one.network for one in setups], [course.drawn for course in courses])
+        index = setup.judge.spec.target == "index"
+        self._losses = MemberLosses(setup.plan.loss, setup.judge.loss, index=index)
+        train = [one.splits["train"] for one in setups]
+        self._rows = Rows(train, setup.spec.training, [course.order for course in courses])
+        monitor, stopping = watched_by(setup.plan.schedule), setup.spec.training.early_stopping
+        names = watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else "")
+        self._evaluation = Evaluation(setups, names, self._losses)
+        self._distinct = list({id(course.rates): course.rates for course in courses}.values())
+
+    def train(self) -> None:
+        """Train every member to its end; the network of each then has what it has learnt."""
+        for epoch in count(1):
+            self._leave([course for course in self._courses if not course.ended and course.setup.plan.epochs < epoch])
+            if all(course.ended for course in self._courses):
+                return
+            self._narrow()
+            rows = self._epoch(epoch)
+            with self._averaged():
+                found = self._evaluation.measures(self._network)
+                self._take_note(rows, found)
+            self._leave([course for course in self._courses if not course.ended and self._is_over(course)])
+
+    def _epoch(self, epoch: int) -> list[Row]:
+        """Take every step of one epoch, and return the row of each member's history."""
+        network = self._network
+        self._tell()
+        lrs = [float(course.rates.group["lr"]) for course in self._courses]
+        total, rows, moved = torch.zeros(len(self._courses), dtype=torch.float64), 0, False
+        for x, target, size in self._rows.epoch():
+            for rates in self._distinct:
+                rates.before_step(self._step)
+            moving = any(rates.per_step for rates in self._distinct)
+            if moving or moved:
+                self._tell()
+            losses, gradient = self._losses.with_gradient(network.forward(x), target)
+            network.backward(gradient)
+            self._clip()
+            with torch.no_grad():
+                self._optimizer.step()
+                total.add_(losses, alpha=size)
+            for rates in self._distinct:
+                rates.after_step()
+            self._average()
+            rows, moved = rows + size, moving
+            self._step += 1
+        means = zip(self._courses, lrs, (total / (rows or 1)).tolist(), strict=True)
+        return [{"epoch": epoch, "lr": lr, "loss": loss * course.setup.judge.unit} for course, lr, loss in means]
+
+    def _tell(self) -> None:
+        """Let the optimizer know the numbers that hold now."""
+        groups = self._distinct if len(self._distinct) == 1 else [course.rates for course in self._courses]
+        self._optimizer.tell([rates.group for rates in groups])
+
+    def _number(self, of: Callable[[Any], float]) -> float | Tensor:
+        """Return a number of each member's loop: a float if it is the same for all, else flat."""
+        values = [of(course.setup.spec.training) for course in self._courses]
+        alike = all(value == values[0] for value in values)
+        return values[0] if alike else self._network.blocks.spread(values, self._network.flat)
+
+    @torch.no_grad()
+    def _clip(self) -> None:
+        training, gradient = self._setup.spec.training, self._network.gradient
+        if training.clip_grad_value is not None:
+            most: Any = self._number(lambda own: float(own.clip_grad_value))
+            torch.clamp(gradient, min=-most, max=most, out=gradient)
+        if training.clip_grad_norm is not None:
+            blocks = self._network.blocks
+            bounds = torch.tensor([course.setup.spec.training.clip_grad_norm for course in self._courses])
+            blocks.scale(gradient, (bounds.to(gradient) / (blocks.norms(gradient) + 1e-6)).clamp(max=1.0))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Take the weights after a step into their moving averages, as `Average` does."""
+        if self._mean is not None:
+            most = (1 + self._step) / (10 + self._step)
+            self._mean.lerp_(self._network.flat, self._number(lambda own: 1 - min(own.ema, most)))
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have the averages for a block, where there are some."""
+        if self._mean is None:
+            yield
+            return
+        flat = self._network.flat
+        with torch.no_grad():
+            trained = flat.clone()
+            flat.copy_(self._mean)
+            yield
+            flat.copy_(trained)
+
+    def _take_note(self, rows: Sequence[Row], found: Sequence[Any]) -> None:
+        """Write an epoch into the histories, count it in the schedules, and keep the weights that are the best."""
+        counted, improved = {}, []
+        for place, (course, row, measures) in enumerate(zip(self._courses, rows, found, strict=True)):
+            if course.ended or not _is_finite(course, row, measures):
+                continue
+            row |= {f"{name}.{key}": value for name, split in measures.items() for key, value in split.items()}
+            course.history.append(row)
+            counted[id(course.rates)] = (course.rates, row)
+            if course.waiting is not None and course.waiting.improved(row):
+                improved.append(place)
+        for rates, row in counted.values():
+            rates.after_epoch(row)
+        if self._best is not None and improved:
+            places = torch.tensor(improved)
+            for name, tensor in self._network.tensors.items():
+                self._best[name][places] = tensor[places]
+
+    def _is_over(self, course: Course) -> bool:
+        """Let whoever observes know of an epoch, and return whether it was the member's last."""
+        if course.error is not None:
+            return True
+        stopped = self._observe is not None and bool(self._observe(course.index, course.history[-1]))
+        return stopped or (course.waiting is not None and course.waiting.exhausted)
+
+    def _leave(self, courses: Sequence[Course]) -> None:
+        """End members: each one's own network gets its weights, of the best epoch where that is asked for."""
+        if not courses:
+            return
+        with self._averaged():
+            tensors = self._network.tensors if self._best is None else self._best
+            for course in courses:
+                put(tensors, self._courses.index(course), course.setup.network)
+                course.rates.end()
+                course.ended = True
+
+    def _narrow(self) -> None:
+        """Leave members behind that have ended, when they are many."""
+        left = [place for place, course in enumerate(self._courses) if not course.ended]
+        if len(left) * IDLE > len(self._courses) * (IDLE - 1):
+            return
+        old, places = self._network, torch.tensor(left)
+        self._arrange([self._courses[place] for place in left])
+        with torch.no_grad():
+            for name, tensor in self._network.tensors.items():
+                tensor.copy_(old.tensors[name][places])
+            network = self._network
+            self._optimizer = self._optimizer.taken(network.blocks, network.flat, network.gradient, places)
+            self._mean = None if self._mean is None else old.blocks.taken(self._mean, places)
+            if self._best is not None:
+                self._best = {name: one[places] for name, one in self._best.items()}
+
+
+def _is_finite(course: Course, row: Row, measures: Any) -> bool:
+    """Return whether all numbers of an epoch are finite; else the member carries the error."""
+    try:
+        refuse_wild(row)
+        if isinstance(measures, DivergedError):
+            raise measures
+    except DivergedError as error:
+        course.error = error
+    return course.error is None

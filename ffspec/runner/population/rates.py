@@ -1,0 +1,84 @@
+"""What changes the numbers of a member's optimizer: its schedules, each driven as in a single run.
+
+Members whose numbers go the same way share one of them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ffspec.builder.fading import Fading
+from ffspec.builder.optimizer import construct_optimizer
+from ffspec.builder.scheduler import Schedule
+from ffspec.runner.loop import monitored
+from ffspec.runner.setup import watched_by
+from ffspec.spec.metrics import larger_is_better
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ffspec.runner.loop import Row
+    from ffspec.runner.setup import Setup
+
+
+class Rates:
+    """The numbers of one member's optimizer, or of several that have the same.
+
+    They are those of an optimizer of one parameter, which takes no step: schedules change its only group.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        spec, plan = setup.spec, setup.plan
+        optimizer: Any = construct_optimizer(spec.optimizer.call(), [nn.Parameter(torch.zeros(1))])
+        maximize = larger_is_better(watched_by(plan.schedule))
+        self._optimizer = optimizer
+        self._schedule = Schedule(plan.schedule, [optimizer], maximize=maximize)
+        optimizer._opt_called = True  # noqa: SLF001 - a schedule warns of an optimizer that has not stepped before it
+        schedules, steps = spec.training.schedules, plan.epochs * (plan.steps_per_epoch or 0)
+        self._fading = None if schedules is None else Fading(schedules, [optimizer], setup.network, steps)
+
+    @property
+    def group(self) -> Mapping[str, Any]:
+        """The numbers that hold now."""
+        group: Mapping[str, Any] = self._optimizer.param_groups[0]
+        return group
+
+    @property
+    def per_step(self) -> bool:
+        """Whether they may change from step to step."""
+        return self._fading is not None or self._schedule.per_step
+
+    def before_step(self, step: int) -> None:
+        """Set what holds in the step with this number; the first has 0."""
+        if self._fading is not None:
+            self._fading.before_step(step)
+
+    def after_step(self) -> None:
+        """Count a step."""
+        self._schedule.after_step()
+
+    def after_epoch(self, row: Row) -> None:
+        """Count an epoch, with this row of the history."""
+        self._schedule.after_epoch(partial(monitored, row))
+
+    def end(self) -> None:
+        """Go back to the dropout the network was planned with."""
+        if self._fading is not None:
+            self._fading.end()
+
+
+def rates_of(setups: Sequence[Setup]) -> list[Rates]:
+    """Return the rates of each member; one that looks at its own measures, or at its own network, shares them not."""
+    known: dict[str, Rates] = {}
+    made = []
+    for setup in setups:
+        own = any(phase.monitor is not None for phase in setup.plan.schedule) or setup.spec.training.schedules
+        key = repr((setup.spec.optimizer.call(), setup.plan.schedule))
+        if own or key not in known:
+            known[key] = Rates(setup)
+        made.append(known[key])
+    return made

@@ -1,0 +1,76 @@
+"""The rows of members, step after step, each in the order of its single run.
+
+Shapes: M members, N training rows, B batch, F features, C target columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ffspec.runner.evaluation import Batch
+    from ffspec.spec.training import Training
+
+
+def stacked(batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
+    """Return the features and targets of a split: of each member where they differ, else once.
+
+    Returns:
+        x of shape (F, N), or (M, F, N) where members have rows of their own; and the target, (1 or M, C, N), or of
+        class numbers (1 or M, N).
+    """
+    chosen = batches[:1] if shared(batches) else batches
+    x = torch.stack([batch.x for batch in chosen]).transpose(1, 2).contiguous()
+    target = torch.stack([batch.target for batch in chosen])
+    return x[0] if len(chosen) == 1 else x, target.transpose(1, 2).contiguous() if target.dim() == 3 else target
+
+
+def shared(batches: Sequence[Batch]) -> bool:
+    """Return whether all members have the same rows."""
+    return all(batch is batches[0] for batch in batches)
+
+
+class Rows:
+    """The training rows of members.
+
+    Args:
+        batches: The training split of each.
+        settings: The loop.
+        orders: The stream each draws the order of its rows from.
+    """
+
+    def __init__(self, batches: Sequence[Batch], settings: Training, orders: Sequence[torch.Generator]) -> None:
+        self._orders = orders
+        self.rows = batches[0].rows
+        size = self.rows if settings.batch_size == "all" else min(int(settings.batch_size), self.rows)
+        stop = self.rows // size * size if settings.drop_last and settings.batch_size != "all" else self.rows
+        self._slices = [slice(start, min(start + size, self.rows)) for start in range(0, stop, size)]
+        # With one step an epoch the order changes nothing but rounding.
+        self._ordered = settings.shuffle and size < self.rows
+        if not self._ordered:
+            self._x, self._target = stacked(batches)
+            return
+        chosen = batches[:1] if shared(batches) else batches
+        self._x = torch.cat([batch.x for batch in chosen])
+        self._target = torch.cat([batch.target for batch in chosen])
+        self._starts = 0 if len(chosen) == 1 else torch.arange(len(batches)).unsqueeze(1) * self.rows
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """Yield the rows of each step: x of shape (F, B) or (M, F, B), the target as of `stacked`, and B."""
+        if not self._ordered:
+            for chosen in self._slices:
+                yield self._x[..., chosen], self._target[..., chosen], chosen.stop - chosen.start
+            return
+        orders = torch.stack([torch.randperm(self.rows, generator=order) for order in self._orders])
+        orders += self._starts
+        members = len(orders)
+        for chosen in self._slices:
+            places, size = orders[:, chosen].reshape(-1), chosen.stop - chosen.start
+            x = self._x.index_select(0, places).view(members, size, -1).transpose(1, 2)
+            target = self._target.index_select(0, places)
+            yield x, target.view(members, size, *target.shape[1:]).transpose(1, -1), size

@@ -1,0 +1,204 @@
+"""The law of a population: each member is its single run, to 1e-5 after a hundred float32 steps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import ffspec
+from ffspec.data import load_spec
+from ffspec.runner.population import Member, Trained, member_of, train_together
+from ffspec.runner.population.alone import train_alone
+
+CLASSES = "{classification: {n_samples: 100, n_features: 6, n_informative: 5, n_redundant: 0, n_classes: 3}"
+NUMBERS = "{regression: {n_samples: 100, n_features: 6, n_targets: 2, noise: 1.0, random_state: 1}"
+HEADS = {
+    "cross_entropy": CLASSES,
+    "multi_margin": CLASSES,
+    "multi_label_soft_margin": CLASSES,
+    "mse": NUMBERS,
+}
+
+
+def text(layers: str = "[{linear: 8}, relu, linear]", loss: str = "cross_entropy", data: str = CLASSES) -> str:
+    """Return a spec whose training takes a hundred steps: twenty epochs of five, the last one smaller."""
+    return f"""\
+dataset: {data}, split: {{validation: 0.1, test: 0.1}}, prepare: standardize}}
+layers: {layers}
+loss: {loss}
+optimizer: {{sgd: {{lr: 0.05, momentum: 0.9}}}}
+training: {{epochs: 20, batch_size: 18}}
+"""
+
+
+def members(written: str, *changes: tuple[str, ...]) -> list[Member]:
+    made = []
+    for change in changes or ((), ("seed=1",), ("seed=2",)):
+        spec = ffspec.load(written, overrides=change, allow=["FF110"])
+        made.append(member_of(spec, load_spec(spec)))
+    return made
+
+
+def distance(one: Trained, other: Trained) -> float:
+    """Return the largest relative distance of a parameter or buffer; zero, but for rounding, is no scale."""
+    states = zip(one.network.state_dict().values(), other.network.state_dict().values(), strict=True)
+    return max(
+        (float((a - b).norm() / b.norm().clamp(min=1e-2)) for a, b in states if a.is_floating_point()), default=0
+    )
+
+
+def check(found: list[Member]) -> None:
+    """Assert that members trained together are what they are alone."""
+    together = [*train_together(found)]
+    assert [one.together for one in together] == [len(found)] * len(found)
+    for index, one in enumerate(together):
+        alone = train_alone(index, found[index], None, None)
+        assert distance(one, alone) <= 1e-5
+        assert len(one.history) == len(alone.history)
+        for side in ("before", "after"):
+            for split, measures in getattr(alone, side).items():
+                assert getattr(one, side)[split] == pytest.approx(measures, rel=1e-4, abs=1e-5)
+        for row, expected in zip(one.history, alone.history, strict=True):
+            assert row == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "relu", "leaky_relu", "prelu", "{elu: 0.5}", "selu", "{celu: 0.7}", "gelu", "{gelu: {approximate: tanh}}",
+        "silu", "mish", "sigmoid", "tanh", "softplus", "softsign", "hardtanh", "hardsigmoid",
+        "hardswish", "relu6", "logsigmoid", "softshrink",
+        "hardshrink",
+        "tanhshrink", "softmax", "glu", "identity", "batch_norm", "{batch_norm: {momentum: null}}",
+        "{batch_norm: {affine: false}}", "layer_norm", "rms_norm", "scale", "{parametric: tanh}", "{dropout: 0.3}",
+        "{alpha_dropout: 0.3}", "{residual: [{linear: 8}, tanh, {linear: 8}]}", "{residual: [{dropout: 0.2}, tanh]}",
+        "{linear: {out_features: 8, parametrization: ntk}}", "{linear: {out_features: 8, bias: false}}",
+        "{linear: {out_features: 8, bias: false, parametrization: ntk}}",
+    ],
+)  # fmt: skip
+def test_layers(layer: str) -> None:
+    check(members(text(f"[{{linear: 8}}, {layer}, linear]")))
+
+
+@pytest.mark.parametrize("first", ["{dropout: 0.1}", "scale", "tanh", "batch_norm", "{residual: [{linear: 6}, tanh]}"])
+@pytest.mark.parametrize("batch", ["18", "all"])
+def test_first_layers(first: str, batch: str) -> None:
+    written = text(f"[{first}, {{linear: 8}}, tanh, linear]").replace("batch_size: 18", f"batch_size: {batch}")
+    check(members(written))
+
+
+LOSSES = [
+    ("[{linear: 8}, tanh, linear]", "cross_entropy", CLASSES),
+    ("[{linear: 8}, tanh, linear]", "{cross_entropy: {label_smoothing: 0.1, weight: [1, 2, 3]}}", CLASSES),
+    ("[{linear: 8}, tanh, linear, log_softmax]", "nll", CLASSES),
+    ("[{linear: 8}, tanh, linear, log_softmax]", "{nll: {weight: [1, 2, 3]}}", CLASSES),
+    ("[{linear: 8}, tanh, linear]", "{multi_margin: {p: 2, weight: [1, 2, 3]}}", CLASSES),
+    ("[{linear: 8}, tanh, linear]", "multi_label_soft_margin", CLASSES),
+    ("[{linear: 8}, tanh, linear, sigmoid]", "bce", CLASSES.replace("3}", "2}")),
+    ("[{linear: 8}, tanh, linear]", "bce_with_logits", CLASSES.replace("3}", "2}")),
+    ("[{linear: 8}, tanh, linear]", "{bce_with_logits: {pos_weight: 2}}", CLASSES.replace("3}", "2}")),
+    ("[{linear: 8}, tanh, linear]", "soft_margin", CLASSES.replace("3}", "2}")),
+    ("[{linear: 8}, tanh, linear]", "hinge_embedding", CLASSES.replace("3}", "2}")),
+    ("[{linear: 8}, tanh, linear]", "perceptron", CLASSES.replace("3}", "2}")),
+    ("[{linear: 8}, tanh, {linear: 2}, tanh]", "mse", NUMBERS),
+    ("[{linear: 8}, tanh, linear, target_scale]", "mse", NUMBERS),
+    ("[{linear: 8}, tanh, linear, target_scale]", "l1", NUMBERS),
+    ("[{linear: 8}, tanh, linear, target_scale]", "huber", NUMBERS),
+    ("[{linear: 8}, tanh, linear, target_scale]", "smooth_l1", NUMBERS),
+]
+
+
+@pytest.mark.parametrize(("layers", "loss", "data"), LOSSES)
+def test_losses(layers: str, loss: str, data: str) -> None:
+    written = text(layers, loss, data)
+    check(members(written if "target_scale" in layers or data != NUMBERS else written.replace("0.05", "1.0e-5")))
+
+
+ALIKE = ((), ("seed=1",), ("seed=2",))
+OPTIMIZERS = [
+    ("{sgd: {lr: 0.1}}", "sgd", ("lr=0.05", "weight_decay=0.01", "momentum=0.5")),
+    ("{sgd: {lr: 0.1, momentum: 0.9, dampening: 0.1, weight_decay: 0.01}}", "sgd", ("dampening=0.3", "momentum=0.0")),
+    ("{sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}", "sgd", ("lr=0.05", "momentum=0.5")),
+    ("{adam: {lr: 0.01, weight_decay: 0.01}}", "adam", ("lr=0.02", "betas=[0.5, 0.9]", "eps=0.001", "weight_decay=0")),
+    ("{adam: {lr: 0.01, amsgrad: true}}", "adam", ("lr=0.02", "betas=[0.5, 0.9]")),
+    ("{adamw: {lr: 0.01, weight_decay: 0.1}}", "adamw", ("lr=0.02", "weight_decay=0.01", "betas=[0.5, 0.9]")),
+    ("{rmsprop: {lr: 0.002}}", "rmsprop", ("lr=0.001", "alpha=0.9", "momentum=0.5", "weight_decay=0.01")),
+    ("{rmsprop: {lr: 0.002, centered: true, momentum: 0.5}}", "rmsprop", ("lr=0.001", "alpha=0.9", "eps=0.001")),
+    ("{adagrad: {lr: 0.02}}", "adagrad", ("lr=0.01", "lr_decay=0.1", "initial_accumulator_value=0.1")),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "name", "others"), OPTIMIZERS)
+def test_optimizers(optimizer: str, name: str, others: tuple[str, ...]) -> None:
+    written = text("[{linear: 8}, tanh, linear]").replace("{sgd: {lr: 0.05, momentum: 0.9}}", optimizer)
+    check(members(written, *ALIKE))
+    check(members(written, (), *((f"optimizer.{name}.{other}",) for other in others)))
+
+
+SCHEDULERS = [
+    "{constant: {}}", "{linear: {}}", "{step: 3}", "{multi_step: [3, 5]}", "{exponential: 0.9}",
+    "{cosine_annealing: {}}",
+    "{cosine_annealing_warm_restarts: 4}", "{one_cycle: {max_lr: 0.1}}", "{one_cycle: {max_lr: 0.1, interval: epoch}}",
+    "{polynomial: {}}", "{flat_cos: {}}", "{coslog4: {}}", "{reduce_on_plateau: {patience: 1}}",
+    "{warmup: {total_iters: 7, interval: step, then: {step: 4}}}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_schedulers(scheduler: str) -> None:
+    written = text("[{linear: 8}, tanh, linear]") + f"scheduler: {scheduler}\n"
+    check(members(written, (), ("seed=1",), ("optimizer.sgd.lr=0.02",)))
+
+
+TRAININGS = [
+    ("clip_grad_norm=0.5",),
+    ("clip_grad_value=0.05",),
+    ("ema=0.9",),
+    ("ema=0.9", "early_stopping={patience: 1}"),
+    ("early_stopping={patience: 0, monitor: validation.accuracy}",),
+    ("drop_last=true",),
+    ("shuffle=false",),
+    ("batch_size=all",),
+    ("max_steps=12",),
+    ("precision=float64",),
+    ("schedules={weight_decay: cosine, dropout: flat_cos}",),
+    ("epochs=0",),
+    ("threshold=balanced_accuracy",),
+]
+
+
+@pytest.mark.parametrize("settings", TRAININGS)
+def test_loops(settings: tuple[str, ...]) -> None:
+    written = text(
+        "[{linear: 8}, {batch_norm: {}}, tanh, {dropout: 0.2}, linear]", "bce_with_logits", CLASSES.replace("3}", "2}")
+    )
+    written = written.replace("momentum: 0.9", "weight_decay: 0.01")
+    common = tuple(f"training.{item}" for item in settings)
+    others = (("optimizer.sgd.lr=0.1",), ("layers.3.dropout.p=0",), ("training.epochs=3",), ("training.epochs=9",))
+    check(members(written, common, *((*common, *other) for other in others)))
+
+
+@pytest.mark.parametrize("settings", ["clip_grad_norm", "clip_grad_value", "ema"])
+def test_loops_whose_numbers_differ(settings: str) -> None:
+    check(members(text(), *((f"training.{settings}={value}",) for value in (0.9, 0.1, 0.02))))
+
+
+def test_embeddings() -> None:
+    for layer in ("periodic", "{periodic: {variant: plr}}"):
+        check(members(text(f"[{layer}, {{linear: 8}}, relu, linear]")))
+
+
+def test_rows_that_differ() -> None:
+    """Every fold has rows of its own."""
+    folds = [f"dataset.split={{validation: 0.1, folds: 4, fold: {fold}}}" for fold in (1, 2, 3)]
+    for batch in ("18", "all"):
+        check(members(text(), *((f"training.batch_size={batch}", fold) for fold in folds)))
+
+
+def test_initial_weights_and_orders_are_exactly_those_of_a_single_run() -> None:
+    found = members(text().replace("epochs: 20", "epochs: 0"))
+    for one, member in zip(train_together(found), found, strict=True):
+        alone = ffspec.build(member.spec)
+        assert one.together == 3
+        for own, other in zip(one.network.state_dict().values(), alone.state_dict().values(), strict=True):
+            assert torch.equal(own, other)
