@@ -37,7 +37,7 @@ def resolve(spec: Spec, plan: Plan, directory: pathlib.Path) -> Spec:
         "dataset": _moved(spec.dataset, spec.directory, directory),
         "layers": _resolved(spec.layers, ("layers",), widths),
     }
-    if spec.scheduler is not None:
+    if spec.scheduler is not None and not spec.training.refit:  # whose second training has more steps
         changes["scheduler"] = _lengthened(spec.scheduler, plan.schedule)
     return spec.model_copy(update=changes)
 

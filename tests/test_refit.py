@@ -22,7 +22,7 @@ dataset: arrays
 layers: [{linear: 16}, relu, {dropout: 0.1}, linear, temperature]
 loss: cross_entropy
 optimizer: {adam: 0.01}
-scheduler: cosine_annealing
+scheduler: {cosine_annealing: {interval: step}}
 training: {epochs: 30, batch_size: 16, refit: true, early_stopping: {patience: 3}}
 metrics: [accuracy, log_loss]
 """
@@ -55,7 +55,7 @@ def test_it_is_the_network_that_all_rows_would_have_trained_at_once(whole: Resul
     assert 0 < best < len(whole.history)
     both = tuple(np.concatenate([given["train"][part], given["validation"][part]]) for part in (0, 1))
     text = ONCE.replace(", early_stopping: {patience: 3}", "").replace(", temperature", "").replace("30", str(best))
-    text = text.replace("cosine_annealing", "{cosine_annealing: {T_max: 30}}")
+    text = text.replace("interval: step", "interval: step, T_max: 270")  # as of 30 epochs of 130 rows
     at_once = ffspec.run(text, data={"train": both, "test": given["test"]})
     for name, parameter in at_once.model.named_parameters():
         assert torch.equal(whole.model.get_parameter(name), parameter)

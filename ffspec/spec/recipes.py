@@ -96,6 +96,7 @@ def _after_realmlp(case: Case, *, members: int, embedded: bool) -> Values:
             "schedules": {"weight_decay": "flat_cos", "dropout": "flat_cos"},
             "ema": 0.99,
             **_best_epoch(case, 256),
+            **({"refit": True} if case.validation else {}),
         },
         **({"metrics": ("accuracy", "log_loss")} if classes and chances else {}),
     }

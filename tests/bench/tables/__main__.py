@@ -7,7 +7,7 @@ choose an epoch choose it on the same fifth of the training rows. Settings are e
 tuned. RealMLP is pytabkit's; `--realmlp` names the Python that has it. One thread each, one after another.
 
 Printed are accuracy and log-loss, or RMSE and R2, of all test rows taken together, with a bootstrap 95 % interval, and
-the seconds of one fit; at the end, how far each is from the best on average.
+the CPU seconds of one fit; at the end, how far each is from the best on average.
 """
 
 from __future__ import annotations
