@@ -106,7 +106,9 @@ class Linear:
         torch.bmm(g, x.transpose(1, 2), out=self._gradients[0])
         if not wanted:
             return None
-        return torch.bmm(self._weight.transpose(1, 2), g, out=self._inputs.of(g.shape[-1]))
+        weight, above = self._weight.transpose(1, 2), self._inputs.of(g.shape[-1])
+        # Of one output there is nothing to sum.
+        return torch.mul(weight, g, out=above) if g.shape[1] == 1 else torch.bmm(weight, g, out=above)
 
 
 ELEMENTWISE: tuple[type[nn.Module], ...] = (

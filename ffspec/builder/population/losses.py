@@ -57,15 +57,14 @@ class MemberLosses:
         return losses.view(members, rows).sum(dim=1) / self._weight[flat].view(members, rows).sum(dim=1)
 
     def with_gradient(self, output: Tensor, target: Tensor) -> Found:
-        """Return the loss of each member and the gradient of the outputs.
+        """Return the loss of each member and the gradient of the outputs; to be called without gradients.
 
         Args:
             output: (M, C, B).
             target: (M, C, B), or of class numbers (M, B); the same for all members where M is 1.
         """
         if self._by_hand is not None:
-            with torch.no_grad():
-                return self._by_hand(output, target)
+            return self._by_hand(output, target)
         given = output.transpose(1, 2).detach().requires_grad_()
         with torch.enable_grad():
             losses = self.means(given, target if self._index else target.transpose(1, 2))
@@ -76,28 +75,29 @@ class MemberLosses:
 def _mse(output: Tensor, target: Tensor) -> Found:
     difference = output - target
     size = difference.shape[1] * difference.shape[2]
-    return difference.square().sum(dim=(1, 2)) / size, difference.mul_(2 / size)
+    return difference.square().flatten(1).sum(dim=1).div_(size), difference.mul_(2 / size)
 
 
 def _bce(output: Tensor, target: Tensor) -> Found:
     size = output.shape[1] * output.shape[2]
-    target = target.expand_as(output).contiguous()
-    losses = aten.binary_cross_entropy(output, target, None, 0)
+    # As binary_cross_entropy, logarithms and all, but several numbers at once.
+    yes, no = output.log().clamp_min_(-100), output.neg().log1p_().clamp_min_(-100)
+    losses = torch.lerp(no, yes, target).flatten(1).sum(dim=1).mul_(-1 / size)
     share = torch.full_like(output, 1 / size)
-    return losses.mean(dim=(1, 2)), aten.binary_cross_entropy_backward(share, output, target, None, 0)
+    return losses, aten.binary_cross_entropy_backward(share, output, target.expand_as(output), None, 0)
 
 
 def _bce_with_logits(output: Tensor, target: Tensor) -> Found:
     size = output.shape[1] * output.shape[2]
     losses = nn.functional.binary_cross_entropy_with_logits(output, target.expand_as(output), reduction="none")
-    return losses.mean(dim=(1, 2)), output.sigmoid().sub_(target).div_(size)
+    return losses.flatten(1).mean(dim=1), output.sigmoid().sub_(target).div_(size)
 
 
 def _cross_entropy(output: Tensor, target: Tensor) -> Found:
     rows = output.shape[2]
     chosen = target.expand(len(output), rows).unsqueeze(1)
     logarithms = output.log_softmax(dim=1)
-    losses = logarithms.gather(1, chosen).mean(dim=(1, 2)).neg_()
+    losses = logarithms.gather(1, chosen).flatten(1).mean(dim=1).neg_()
     # The softmax, less 1 where the right class is.
     gradient = logarithms.exp_().scatter_add_(1, chosen, logarithms.new_tensor(-1.0).expand(chosen.shape))
     return losses, gradient.div_(rows)

@@ -33,7 +33,7 @@ NOTHING = frozenset({"nn.Identity", "nn.Flatten"})
 
 
 class Network:
-    """The networks of some members as one.
+    """The networks of some members as one, to be computed without gradients.
 
     Args:
         steps: The steps of one of them.
@@ -69,17 +69,14 @@ class Network:
         """Everything that training changes, (M, ...), by the names it has in a network."""
         return {**self._parameters, **self._buffers}
 
-    @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs in train mode, (M, C, B)."""
         return computing.forward(self._layers, x)
 
     def backward(self, g: Tensor) -> None:
         """Write the gradients, from those of the outputs; they are used up."""
-        with torch.no_grad():
-            computing.backward(self._layers, g, wanted=False)
+        computing.backward(self._layers, g, wanted=False)
 
-    @torch.no_grad()
     def evaluate(self, x: Tensor) -> Tensor:
         """Return the outputs in eval mode, (M, B, C), without what the heads do."""
         y = computing.evaluate(self._layers, x)

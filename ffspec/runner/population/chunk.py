@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -104,7 +105,12 @@ class Chunk:
         names = watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else "")
         self._evaluation = Evaluation(setups, names, self._losses)
         self._distinct = list({id(course.rates): course.rates for course in courses}.values())
+        self._rates = self._distinct if len(self._distinct) == 1 else [course.rates for course in courses]
+        self._units = [one.judge.unit for one in setups]
+        training = setup.spec.training
+        self._clips = training.clip_grad_norm is not None or training.clip_grad_value is not None
 
+    @torch.no_grad()
     def train(self) -> None:
         """Train every member to its end; the network of each then has what it has learnt."""
         for epoch in count(1):
@@ -120,34 +126,36 @@ class Chunk:
 
     def _epoch(self, epoch: int) -> list[Row]:
         """Take every step of one epoch, and return the row of each member's history."""
-        network = self._network
+        network, losses_of, clips = self._network, self._losses.with_gradient, self._clips
         self._tell()
-        lrs = [float(course.rates.group["lr"]) for course in self._courses]
+        lrs = [float(rates.group["lr"]) for rates in self._rates]
         total, rows, moved = torch.zeros(len(self._courses), dtype=torch.float64), 0, False
         for x, target, size in self._rows.epoch():
-            for rates in self._distinct:
+            moving = [rates for rates in self._distinct if rates.per_step]
+            for rates in moving:
                 rates.before_step(self._step)
-            moving = any(rates.per_step for rates in self._distinct)
             if moving or moved:
                 self._tell()
-            losses, gradient = self._losses.with_gradient(network.forward(x), target)
+            losses, gradient = losses_of(network.forward(x), target)
             network.backward(gradient)
-            self._clip()
-            with torch.no_grad():
-                self._optimizer.step()
-                total.add_(losses, alpha=size)
-            for rates in self._distinct:
+            if clips:
+                self._clip()
+            self._optimizer.step()
+            total.add_(losses, alpha=size)
+            for rates in moving:
                 rates.after_step()
-            self._average()
-            rows, moved = rows + size, moving
+            if self._mean is not None:
+                self._average(self._mean)
+            rows, moved = rows + size, bool(moving)
             self._step += 1
-        means = zip(self._courses, lrs, (total / (rows or 1)).tolist(), strict=True)
-        return [{"epoch": epoch, "lr": lr, "loss": loss * course.setup.judge.unit} for course, lr, loss in means]
+        means = (total / (rows or 1)).tolist()
+        lrs = lrs if len(lrs) == len(means) else lrs * len(means)
+        parts = zip(lrs, means, self._units, strict=True)
+        return [{"epoch": epoch, "lr": lr, "loss": loss * unit} for lr, loss, unit in parts]
 
     def _tell(self) -> None:
         """Let the optimizer know the numbers that hold now."""
-        groups = self._distinct if len(self._distinct) == 1 else [course.rates for course in self._courses]
-        self._optimizer.tell([rates.group for rates in groups])
+        self._optimizer.tell([rates.group for rates in self._rates])
 
     def _number(self, of: Callable[[Any], float]) -> float | Tensor:
         """Return a number of each member's loop: a float if it is the same for all, else flat."""
@@ -155,7 +163,6 @@ class Chunk:
         alike = all(value == values[0] for value in values)
         return values[0] if alike else self._network.blocks.spread(values, self._network.flat)
 
-    @torch.no_grad()
     def _clip(self) -> None:
         training, gradient = self._setup.spec.training, self._network.gradient
         if training.clip_grad_value is not None:
@@ -166,12 +173,10 @@ class Chunk:
             bounds = torch.tensor([course.setup.spec.training.clip_grad_norm for course in self._courses])
             blocks.scale(gradient, (bounds.to(gradient) / (blocks.norms(gradient) + 1e-6)).clamp(max=1.0))
 
-    @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, mean: Tensor) -> None:
         """Take the weights after a step into their moving averages, as `Average` does."""
-        if self._mean is not None:
-            most = (1 + self._step) / (10 + self._step)
-            self._mean.lerp_(self._network.flat, self._number(lambda own: 1 - min(own.ema, most)))
+        most = (1 + self._step) / (10 + self._step)
+        mean.lerp_(self._network.flat, self._number(lambda own: 1 - min(own.ema, most)))
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -180,11 +185,10 @@ class Chunk:
             yield
             return
         flat = self._network.flat
-        with torch.no_grad():
-            trained = flat.clone()
-            flat.copy_(self._mean)
-            yield
-            flat.copy_(trained)
+        trained = flat.clone()
+        flat.copy_(self._mean)
+        yield
+        flat.copy_(trained)
 
     def _take_note(self, rows: Sequence[Row], found: Sequence[Any]) -> None:
         """Write an epoch into the histories, count it in the schedules, and keep the weights that are the best."""
@@ -192,7 +196,8 @@ class Chunk:
         for place, (course, row, measures) in enumerate(zip(self._courses, rows, found, strict=True)):
             if course.ended or not _is_finite(course, row, measures):
                 continue
-            row |= {f"{name}.{key}": value for name, split in measures.items() for key, value in split.items()}
+            for name, split in measures.items():
+                row |= {f"{name}.{key}": value for key, value in split.items()}
             course.history.append(row)
             counted[id(course.rates)] = (course.rates, row)
             if course.waiting is not None and course.waiting.improved(row):
@@ -229,18 +234,19 @@ class Chunk:
             return
         old, places = self._network, torch.tensor(left)
         self._arrange([self._courses[place] for place in left])
-        with torch.no_grad():
-            for name, tensor in self._network.tensors.items():
-                tensor.copy_(old.tensors[name][places])
-            network = self._network
-            self._optimizer = self._optimizer.taken(network.blocks, network.flat, network.gradient, places)
-            self._mean = None if self._mean is None else old.blocks.taken(self._mean, places)
-            if self._best is not None:
-                self._best = {name: one[places] for name, one in self._best.items()}
+        for name, tensor in self._network.tensors.items():
+            tensor.copy_(old.tensors[name][places])
+        network = self._network
+        self._optimizer = self._optimizer.taken(network.blocks, network.flat, network.gradient, places)
+        self._mean = None if self._mean is None else old.blocks.taken(self._mean, places)
+        if self._best is not None:
+            self._best = {name: one[places] for name, one in self._best.items()}
 
 
 def _is_finite(course: Course, row: Row, measures: Any) -> bool:
     """Return whether all numbers of an epoch are finite; else the member carries the error."""
+    if isfinite(row["loss"]) and isfinite(row["lr"]) and not isinstance(measures, DivergedError):
+        return True
     try:
         refuse_wild(row)
         if isinstance(measures, DivergedError):
