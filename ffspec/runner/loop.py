@@ -9,18 +9,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from math import isfinite, nan
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ffspec.diagnostics import DivergedError
 from ffspec.planner import steps_in
+from ffspec.runner.batches import Batches, Sum
 from ffspec.runner.evaluation import measure_splits
 from ffspec.runner.stepping import stepper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import nn
     from torch.optim import Optimizer
@@ -109,12 +110,14 @@ class Trainer:
         evaluated = self.network if self.average is None else self.average.network
         self.network.train()
         step = stepper(self.network, self.judge, self.optimizers, self.settings, written=self.written)
+        batches = Batches(self.splits["train"], self.settings, self.order)
+        losses = self._sum()
+        watched = {name: self.splits[name] for name in self.watched}
         while not cursor.ended and cursor.epoch <= self.epochs:
-            loss = self._epoch(step) * self.judge.unit
+            loss = self._epoch(step, batches, losses) * self.judge.unit
             row: Row = {"epoch": cursor.epoch, "lr": cursor.lr, "loss": loss}
             refuse_wild(row)
-            watched = {name: self.splits[name] for name in self.watched}
-            for name, measures in measure_splits(evaluated, watched, self.judge).items():
+            for name, measures in (measure_splits(evaluated, watched, self.judge) if watched else {}).items():
                 row |= {f"{name}.{key}": value for key, value in measures.items()}
             self.schedule.after_epoch(partial(monitored, row))
             cursor.history.append(row)
@@ -131,31 +134,38 @@ class Trainer:
             self.fading.end()
         return cursor.history
 
-    def _begin_epoch(self) -> None:
-        """Set the cursor to the first row of an epoch."""
+    def _sum(self) -> Sum:
+        """Return what the losses of an epoch are added in: the sum so far, where the training goes on within one."""
         cursor, train = self.cursor, self.splits["train"]
-        # In float64, so that adding rounds nothing away; MPS has none.
-        wide = torch.float32 if train.x.device.type == "mps" else torch.float64
-        cursor.total, cursor.rows = torch.zeros((), dtype=wide, device=train.x.device), 0
-        cursor.lr, cursor.order = self._lr(), self.order.get_state()
+        if cursor.total is None:
+            # In float64, so that adding rounds nothing away; MPS has none.
+            wide = torch.float32 if train.x.device.type == "mps" else torch.float64
+            cursor.total = torch.zeros((), dtype=wide, device=train.x.device)
+        return Sum(cursor.total, train.x.dtype)
+
+    def _begin_epoch(self, batches: Batches, losses: Sum) -> None:
+        """Set the cursor to the first row of an epoch."""
+        cursor = self.cursor
+        losses.begin()
+        cursor.rows, cursor.lr = 0, self._lr()
+        if batches.shuffled or cursor.order is None:
+            cursor.order = self.order.get_state()
         if self.watch is not None:
             self.watch.before_epoch(cursor.epoch)
 
-    def _epoch(self, step: Step) -> float:
+    def _epoch(self, step: Step, batches: Batches, losses: Sum) -> float:
         """Take every step of one epoch that is left, and return the mean loss of its rows."""
         cursor = self.cursor
-        if cursor.position == 0 or cursor.total is None or cursor.order is None:
-            self._begin_epoch()
+        if cursor.position == 0 or cursor.order is None:
+            self._begin_epoch(batches, losses)
         else:  # resumed: the same order is drawn again, and the steps taken are left out
             self.order.set_state(cursor.order)
-        total = cast("Tensor", cursor.total)
-        for x_BF, target, weight in islice(self._batches(self.splits["train"]), cursor.position, None):
+        for x_BF, target, weight in islice(batches.epoch(), cursor.position, None):
             if self.fading is not None:
                 self.fading.before_step(self._done())
-            # Nothing here waits for a value, but for the weights of rows.
-            counted = len(x_BF) if weight is None else float(weight.sum())
+            counted = x_BF.shape[0] if weight is None else float(weight.sum())
             try:
-                total.add_(step(x_BF, target, weight), alpha=counted)
+                losses.add(step(x_BF, target, weight), counted)
             except ZeroDivisionError as error:  # PyTorch's line search, where the loss is as good as flat
                 message = f"the line search of lbfgs divided by zero in epoch {cursor.epoch}: the loss is flat"
                 raise DivergedError(message) from error
@@ -168,7 +178,7 @@ class Trainer:
             cursor.position += 1
             if self.keeper is not None:
                 self.keeper.after_step(self)
-        return float(total) / (cursor.rows or 1)
+        return losses.total / (cursor.rows or 1)
 
     def _done(self) -> int:
         """Return the steps taken so far; every epoch has as many."""
@@ -176,23 +186,12 @@ class Trainer:
         per_epoch = steps_in(train, self.settings.batch_size, drop_last=self.settings.drop_last)
         return (self.cursor.epoch - 1) * (per_epoch or 0) + self.cursor.position
 
-    def _batches(self, train: Batch) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        """Yield the rows of an epoch in steps: one gather for all of them, then views of it."""
-        size = train.rows if self.settings.batch_size == "all" else min(int(self.settings.batch_size), train.rows)
-        x_BF, target, weight = train.x, train.target, train.weight
-        # With one step an epoch the order changes nothing but rounding.
-        if self.settings.shuffle and size < train.rows:
-            order = torch.randperm(train.rows, generator=self.order).to(x_BF.device)
-            x_BF, target, weight = x_BF[order], target[order], None if weight is None else weight[order]
-        for start in range(0, train.rows, size):
-            if self.settings.drop_last and start + size > train.rows and self.settings.batch_size != "all":
-                return
-            chosen = slice(start, start + size)
-            yield x_BF[chosen], target[chosen], None if weight is None else weight[chosen]
-
     def _lr(self) -> float:
         """Return the learning rate of parameters without a factor of their own."""
-        rates = [(group["lr"], group.get("factor", 1.0)) for group in self.optimizers[0].param_groups]
+        groups = self.optimizers[0].param_groups
+        if len(groups) == 1 and "factor" not in groups[0]:
+            return float(groups[0]["lr"])
+        rates = [(group["lr"], group.get("factor", 1.0)) for group in groups]
         rates.sort(key=lambda rate: (rate[1] != 1, rate[1] == 0))
         lr, factor = rates[0]
         return float(lr / factor) if factor else 0.0

@@ -82,7 +82,7 @@ def written_out(network: nn.Sequential, judge: Judge) -> Differentiate:
         return Pass(network, loss, root)
 
     def differentiate(x_BF: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-        size = (len(x_BF), weight is not None)
+        size = (x_BF.shape[0], weight is not None)
         found = passes.get(size)
         if found is None:
             found = passes[size] = make(weighted=size[1])

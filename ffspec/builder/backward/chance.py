@@ -15,15 +15,17 @@ def dropout(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001
     del wanted
     layer: Any = module
     made, noise = torch.empty_like(x), torch.empty_like(x)
-    dropping = False
+    dropping, share = 0.0, x.new_zeros(())
 
     def forward(x: Tensor) -> Tensor:
         nonlocal dropping
         p = layer.p
-        dropping = p > 0
-        if not dropping:
+        if p != dropping:
+            dropping = p
+            share.fill_(1 - p)
+        if not p:
             return x
-        noise.bernoulli_(1 - p).div_(1 - p)
+        noise.bernoulli_(1 - p).div_(share)
         return torch.mul(x, noise, out=made)
 
     def backward(gradient: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
 def ntk_linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
     """Return the pair of NTKLinear: a linear of scaled inputs."""
     inner = linear(module, x, wanted)
-    factor = 1 / sqrt(cast("int", module.in_features))
+    factor = x.new_tensor(1 / sqrt(cast("int", module.in_features)))  # as a tensor, a number is looked at sooner
     scaled = torch.empty_like(x)
 
     def forward(x: Tensor) -> Tensor:

@@ -88,8 +88,12 @@ def bce_with_logits(module: nn.Module, root: Tensor) -> LossPair:
     """
     positive: Any = module.pos_weight
     plain = bool(root == 1)
+    count = root
 
     def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal count
+        if count is root:  # as a tensor, a number is looked at sooner
+            count = torch.full_like(root, output.numel())
         loss = torch.binary_cross_entropy_with_logits(output, target, None, positive, MEAN)
         gradient = output.sigmoid()
         if positive is None:
@@ -99,7 +103,7 @@ def bce_with_logits(module: nn.Module, root: Tensor) -> LossPair:
             gradient = share.add(1).sub_(target).mul_(gradient).sub_(share)
         if not plain:
             gradient.mul_(root)
-        return loss, gradient.div_(output.numel())
+        return loss, gradient.div_(count)
 
     return pair
 

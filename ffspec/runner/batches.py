@@ -1,0 +1,112 @@
+"""The training rows of an epoch in steps, and the sum of their losses.
+
+Shapes: B batch, F features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ffspec.runner.evaluation import Batch
+    from ffspec.spec.training import Training
+
+Rows: TypeAlias = tuple[Tensor, Tensor, Tensor | None]
+"""Features, targets and weights of the rows of a step."""
+
+KEPT_BYTES = 64_000_000
+"""Up to this size the place rows are gathered in is kept from epoch to epoch."""
+KEPT_STEPS = 10_000
+"""Up to so many, the views of it too."""
+
+
+class Batches:
+    """Gives out the rows: one gather for all steps of an epoch, then views of it."""
+
+    def __init__(self, train: Batch, settings: Training, order: torch.Generator) -> None:
+        self._train, self._order = train, order
+        self._size = train.rows if settings.batch_size == "all" else min(int(settings.batch_size), train.rows)
+        self._end = train.rows
+        if settings.drop_last and settings.batch_size != "all":
+            self._end -= train.rows % self._size if self._size else 0
+        # With one step an epoch the order changes nothing but rounding.
+        self.shuffled = settings.shuffle and self._size < train.rows
+        tensors = [tensor for tensor in (train.x, train.target, train.weight) if tensor is not None]
+        self._kept = sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= KEPT_BYTES
+        self._place: Rows | None = None
+        self._views: list[Rows] = []
+
+    def epoch(self) -> Iterable[Rows]:
+        """Return the rows of every step, in a new order if they are shuffled; they hold until the next call."""
+        if not self.shuffled:
+            return self._split(self._train.x, self._train.target, self._train.weight)
+        chosen = torch.randperm(self._train.rows, generator=self._order).to(self._train.x.device)
+        if self._place is None or not self._kept:
+            self._views = []
+            self._place = _gathered(self._train, chosen)
+        else:
+            _gather(self._train, chosen, self._place)
+        return self._split(*self._place)
+
+    def _split(self, x: Tensor, target: Tensor, weight: Tensor | None) -> Iterable[Rows]:
+        if self._views:
+            return self._views
+        parts = (slice(start, min(start + self._size, self._end)) for start in range(0, self._end, self._size or 1))
+        views = ((x[part], target[part], None if weight is None else weight[part]) for part in parts)
+        if self._end <= self._size * KEPT_STEPS:
+            self._views = [*views]
+            return self._views
+        return views
+
+
+def _gathered(train: Batch, chosen: Tensor) -> Rows:
+    weight = None if train.weight is None else train.weight.index_select(0, chosen)
+    return train.x.index_select(0, chosen), train.target.index_select(0, chosen), weight
+
+
+def _gather(train: Batch, chosen: Tensor, place: Rows) -> None:
+    x, target, weight = place
+    torch.index_select(train.x, 0, chosen, out=x)
+    torch.index_select(train.target, 0, chosen, out=target)
+    if train.weight is not None and weight is not None:
+        torch.index_select(train.weight, 0, chosen, out=weight)
+
+
+class Sum:
+    """The sum of an epoch's losses, each times the rows it is the mean of."""
+
+    def __init__(self, total: Tensor, losses: torch.dtype) -> None:
+        """Go on with a sum.
+
+        Args:
+            total: The sum so far, (), which is kept up to date.
+            losses: The type of the losses. Where a product of theirs is exact in float64, as that of float32 is,
+                Python adds to the same bits as PyTorch, and much faster.
+        """
+        self._total = total
+        self._exact = total.device.type == "cpu" and losses == torch.float32
+        self._memory = total.numpy() if self._exact else None
+        self._value = float(total)
+
+    @property
+    def total(self) -> float:
+        """The sum."""
+        return self._value if self._exact else float(self._total)
+
+    def begin(self) -> None:
+        """Start from zero."""
+        self._total.zero_()
+        self._value = 0.0
+
+    def add(self, loss: Tensor, counted: float) -> None:
+        """Add the loss of so many rows."""
+        if self._memory is None:
+            self._total.add_(loss, alpha=counted)
+        else:
+            self._value += loss.item() * counted
+            self._memory[()] = self._value
