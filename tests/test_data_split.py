@@ -35,6 +35,11 @@ def test_another_seed_gives_another_split() -> None:
     assert len(drawn) == 20
 
 
+def test_a_split_may_have_a_seed_of_its_own() -> None:
+    y = np.arange(30) / 2
+    assert parts({"test": 0.2, "seed": 3}, y, seed=0) == parts({"test": 0.2}, y, seed=3)
+
+
 def test_every_row_is_as_likely_to_be_tested_on() -> None:
     counts = np.zeros(10)
     for seed in range(1000):

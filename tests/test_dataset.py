@@ -189,6 +189,11 @@ CONTRADICTIONS: list[tuple[Any, str, str]] = [
         "must not stand beside 'shuffle: false': rows taken in order cannot be stratified",
     ),
     (
+        {"iris": {}, "split": {"shuffle": False, "seed": 1}},
+        "split.seed",
+        "must not stand beside 'shuffle: false': rows taken in order are not drawn",
+    ),
+    (
         {"iris": {}, "split": {"by": "species"}},
         "split.by",
         "must name a column, but iris has no columns with names: take a csv, parquet or arrays",

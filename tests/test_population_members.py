@@ -93,6 +93,7 @@ LOSSES = [
     ("[{linear: 8}, tanh, linear, log_softmax]", "nll", CLASSES),
     ("[{linear: 8}, tanh, linear, log_softmax]", "{nll: {weight: [1, 2, 3]}}", CLASSES),
     ("[{linear: 8}, tanh, linear]", "{multi_margin: {p: 2, weight: [1, 2, 3]}}", CLASSES),
+    ("[{linear: 8}, tanh, linear, temperature]", "cross_entropy", CLASSES),
     ("[{linear: 8}, tanh, linear]", "multi_label_soft_margin", CLASSES),
     ("[{linear: 8}, tanh, linear, sigmoid]", "bce", CLASSES.replace("3}", "2}")),
     ("[{linear: 8}, tanh, linear]", "bce_with_logits", CLASSES.replace("3}", "2}")),
@@ -164,6 +165,7 @@ TRAININGS = [
     ("schedules={weight_decay: cosine, dropout: flat_cos}",),
     ("epochs=0",),
     ("threshold=balanced_accuracy",),
+    ("refit=true", "early_stopping={patience: 2}"),
 ]
 
 

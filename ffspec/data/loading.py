@@ -21,7 +21,6 @@ from ffspec.data.targets import Target, settle
 from ffspec.diagnostics import Path
 from ffspec.limits import shortage
 from ffspec.planner import target_kind
-from ffspec.seeds import derive
 from ffspec.spec import tables
 from ffspec.spec.dataset import Dataset
 from ffspec.spec.facts import Facts, TargetKind
@@ -57,7 +56,7 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
     table = isinstance(dataset.source, tables.Table)
     raw = read_table(dataset, directory, allow_outside=allow_outside) if table else _read(dataset, seed, arrays, path)
     target = settle(raw.target, wants, (*path, "target") if table else path)
-    rows = divide(dataset, target, raw, derive(seed, "split"))
+    rows = divide(dataset, target, raw, dataset.split_seed(seed))
     made = fit_features(raw, rows, dataset.prepare, path, np.float32 if single else np.float64)
     preparation = Preparation(tuple(ready.column for ready in made))
     splits = _splits(raw, made, target.y, rows, path, single=single)

@@ -12,7 +12,6 @@ import numpy as np
 from ffspec.data.dividing import apportion
 from ffspec.export.text import comment, listing, literal
 from ffspec.export.together import add_groups
-from ffspec.seeds import derive
 from ffspec.spec.dataset import Split
 from ffspec.spec.tables import Table
 
@@ -29,7 +28,7 @@ def take(rows, size):
     for label, share in enumerate(shares):
         taken[np.flatnonzero(y[rows] == label)[:share]] = True
     return rows[taken], rows[~taken]'''
-ORDER = 'np.argsort(np.random.PCG64(derive("split")).random_raw({count}), kind="stable")'
+ORDER = 'np.argsort(np.random.PCG64({stream}).random_raw({count}), kind="stable")'
 
 
 def add_division(script: Script, subject: Subject) -> None:
@@ -55,9 +54,9 @@ def add_division(script: Script, subject: Subject) -> None:
     elif isinstance(split, Split) and not split.shuffle:
         _add_in_order(script, sizes, total, free)
     elif subject.stratified:
-        _add_strata(script, sizes, total, free)
+        _add_strata(script, subject, sizes, total, free)
     else:
-        _add_random(script, sizes, total, free)
+        _add_random(script, subject, sizes, total, free)
 
 
 def _fixed(subject: Subject) -> list[str]:
@@ -80,14 +79,14 @@ def _add_in_order(script: Script, sizes: dict[str, int], total: int, free: str) 
     )
 
 
-def _add_random(script: Script, sizes: dict[str, int], total: int, free: str) -> None:
+def _add_random(script: Script, subject: Subject, sizes: dict[str, int], total: int, free: str) -> None:
     """The small splits come first: the training split takes what they leave."""
     names = list(reversed(sizes))
     stops = np.cumsum([sizes[name] for name in names]).tolist()
     rest = ", _" if stops[-1] < total else ""
     cuts = stops if rest else stops[:-1]
     lines = [comment(f"The split: {_told(sizes)} at random.")]
-    order = ORDER.format(count="len(rows)" if free else "len(y)")
+    order = ORDER.format(stream=subject.split_stream, count="len(rows)" if free else "len(y)")
     if free:
         lines += [f"rows = {free}", f"order = rows[{order}]"]
     else:
@@ -95,11 +94,11 @@ def _add_random(script: Script, sizes: dict[str, int], total: int, free: str) ->
     script.add(*lines, f"{', '.join(names)}{rest} = np.split(order, {literal(cuts)})")
 
 
-def _add_strata(script: Script, sizes: dict[str, int], total: int, free: str) -> None:
+def _add_strata(script: Script, subject: Subject, sizes: dict[str, int], total: int, free: str) -> None:
     names = list(reversed(sizes))
     script.add(TAKE)
     lines = [comment(f"The split: {_told(sizes)} at random, each with its share of every class.")]
-    order = ORDER.format(count="len(rows)" if free else "len(y)")
+    order = ORDER.format(stream=subject.split_stream, count="len(rows)" if free else "len(y)")
     lines += [f"rows = {free}", f"rows = rows[{order}]"] if free else [f"rows = {order}"]
     complete = sum(sizes.values()) == total
     for index, name in enumerate(names):
@@ -119,12 +118,12 @@ def _add_fold(script: Script, subject: Subject, split: Split) -> None:
     loose = split.model_copy(update={"stratify": False})
     whole = np.arange(len(subject.raw), dtype=np.int64)
     sizes = {name: len(rows) for name, rows in subject.rows.items()}
-    seed = derive(subject.spec.seed, "split")
+    seed = subject.spec.dataset.split_seed(subject.spec.seed)
     without = apportion(whole, sizes, loose, subject.target, seed)["test"]
     test = subject.rows["test"]
     lines = [comment(f"The split: part {turn + 1} of {folds} to test on.")]
     if split.shuffle:
-        lines.append(f"order = {ORDER.format(count='len(y)')}")
+        lines.append(f"order = {ORDER.format(stream=subject.split_stream, count='len(y)')}")
         if not np.array_equal(without, test):
             lines.append('order = order[np.argsort(y[order], kind="stable")]  # class by class')
         lines += [f"test = order[{turn}::{folds}]  # dealt like cards", "rest = np.setdiff1d(order, test)"]
@@ -139,9 +138,9 @@ def _add_fold(script: Script, subject: Subject, split: Split) -> None:
     elif not split.shuffle:
         _add_in_order(script, others, len(rest), "rest")
     elif np.array_equal(plain["train"], subject.rows["train"]):
-        _add_random(script, others, len(rest), "rest")
+        _add_random(script, subject, others, len(rest), "rest")
     else:
-        _add_strata(script, others, len(rest), "rest")
+        _add_strata(script, subject, others, len(rest), "rest")
 
 
 def _told(sizes: dict[str, int]) -> str:

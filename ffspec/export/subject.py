@@ -17,7 +17,6 @@ from ffspec.data.loading import load_spec, read_table
 from ffspec.data.packaged import Packaged, read_packaged
 from ffspec.data.preparation import Preparation, narrowed
 from ffspec.data.targets import Target, settle
-from ffspec.seeds import derive
 from ffspec.spec.dataset import Split
 from ffspec.spec.generators import Generator
 from ffspec.spec.metrics import DEFAULTS, find_metric
@@ -107,6 +106,13 @@ class Subject:
         found = (find_metric(name) for name in dict.fromkeys(named))
         return tuple(metric for metric in found if metric is not None)
 
+    @property
+    def split_stream(self) -> str:
+        """The expression for the seed of the stream that rows are divided by."""
+        split, seed = self.spec.dataset.split, self.spec.seed
+        own = isinstance(split, Split) and split.seed is not None
+        return str(self.spec.dataset.split_seed(seed)) if own else 'derive("split")'
+
     def truth(self, split: str) -> Floats | Ints:
         """Return the target of a split."""
         return self.target.y[self.rows[split]]
@@ -123,7 +129,7 @@ def survey(spec: Spec, *, allow_outside: bool = False) -> Subject:
     plan = planner.plan(spec, loaded.facts)
     raw = narrowed(_raw(spec, allow_outside=allow_outside), loaded.preparation)
     target = settle(raw.target, planner.target_kind(dict(spec)), ("dataset",))
-    seed = derive(spec.seed, "split")
+    seed = spec.dataset.split_seed(spec.seed)
     rows = divide(spec.dataset, target, raw, seed)
     return Subject(
         spec=spec,

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from ffspec.export.subject import Subject
     from ffspec.spec.dataset import Split
 
-ORDER = 'np.argsort(np.random.PCG64(derive("split")).random_raw(len(counts)), kind="stable").tolist()'
-GROUPED = ["_, group = np.unique(groups[rows], return_inverse=True)", "counts = np.bincount(group)", f"order = {ORDER}"]
+ORDER = 'np.argsort(np.random.PCG64({stream}).random_raw(len(counts)), kind="stable").tolist()'
+
+
+def _grouped(subject: Subject) -> list[str]:
+    return [
+        "_, group = np.unique(groups[rows], return_inverse=True)",
+        "counts = np.bincount(group)",
+        f"order = {ORDER.format(stream=subject.split_stream)}",
+    ]
 
 
 def add_groups(script: Script, subject: Subject, split: Split, free: str) -> None:
@@ -36,7 +43,11 @@ def _add_at_random(script: Script, subject: Subject, split: Split, rows: str) ->
     fixed = subject.raw.fixed
     total = len(subject.raw) - sum(map(len, fixed.values()))
     sizes = split.rows(total)
-    lines = [comment(f"The split: rows with the same {split.by!r} stay together."), f"rows = {rows}", *GROUPED]
+    lines = [
+        comment(f"The split: rows with the same {split.by!r} stay together."),
+        f"rows = {rows}",
+        *_grouped(subject),
+    ]
     if split.folds is not None:
         script.add(_function("deal"))
         turn = (split.fold or 1) - 1
@@ -47,7 +58,7 @@ def _add_at_random(script: Script, subject: Subject, split: Split, rows: str) ->
         if "validation" not in sizes:
             script.add(*lines, "train = rows")
             return
-        lines += GROUPED
+        lines += _grouped(subject)
         sizes = {"train": 0, "validation": sizes["validation"]}
         total = 0
     script.add(_function("take"))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, cast
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from ffspec.seeds import derive
 from ffspec.spec import generators, packaged, tables
 from ffspec.spec.base import Component, Either, Family, Node, Plain, details_of, require
 from ffspec.spec.facts import SPLITS, Facts, TargetKind
@@ -73,6 +74,9 @@ class Split(Node):
         None, ge=2, le=1000, description="Test on one of so many equal parts; validation is a share of the others."
     )
     fold: int | None = Field(None, ge=1, le=1000, description="Which part to test on; the first if left out.")
+    seed: int | None = Field(
+        None, ge=0, le=2**53, description="What the rows are drawn by, so that it stays; the spec's seed if left out."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -89,6 +93,8 @@ class Split(Node):
         require(self.train is not None or sum(parts) < 1, message)
         message = "must not stand beside 'shuffle: false': rows taken in order cannot be stratified"
         require(self.shuffle or not self.stratify, message, "stratify")
+        message = "must not stand beside 'shuffle: false': rows taken in order are not drawn"
+        require(self.shuffle or self.seed is None, message, "seed")
         message = "must not stand beside 'by': what stays together cannot be shared out class by class"
         require(self.by is None or not self.stratify, message, "stratify")
         return self
@@ -221,6 +227,11 @@ class Dataset(Node):
             fault = misfit(self.split, known.rows)
             require(fault is None, fault or "", "split")
         return self
+
+    def split_seed(self, seed: int) -> int:
+        """Return the seed of the stream that rows are divided by; `seed` is the spec's."""
+        own = self.split.seed if isinstance(self.split, Split) else None
+        return derive(seed if own is None else own, "split")
 
     @property
     def by(self) -> str | None:

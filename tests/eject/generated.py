@@ -76,7 +76,7 @@ SPLITS = (
     "none",
     "{test: 0.25}",
     "{train: 0.5, validation: 0.2, test: 0.2}",
-    "{validation: 0.2, test: 0.2, stratify: false}",
+    "{validation: 0.2, test: 0.2, stratify: false, seed: 5}",
     "{test: 3, shuffle: false}",
     "{train: 0.6}",
 )

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from ffspec.builder.streams import untouched
 from ffspec.diagnostics import DivergedError
-from ffspec.runner.calibration import calibrate
 from ffspec.runner.evaluation import check
-from ffspec.runner.population.members import Trained
+from ffspec.runner.population.judging import broken, chosen, judged
 from ffspec.runner.setup import set_up, trainer_of
 from ffspec.runner.surroundings import threads, unwarned
 from ffspec.seeds import derive
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.loop import Row, Trainer
-    from ffspec.runner.population.members import Member, Observe
+    from ffspec.runner.population.members import Member, Observe, Trained
 
 
 class _Ended(Exception):
@@ -39,26 +38,12 @@ def train_alone(index: int, member: Member, splits: Collection[str] | None, obse
     before: dict[str, Measures] = {}
     with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
         setup = set_up(spec, member.plan, member.loaded)
-        network, judge = setup.network, setup.judge
-        chosen = {name: batch for name, batch in setup.splits.items() if splits is None or name in splits}
         try:
-            before = check(network, chosen, judge)
+            before = check(setup.network, chosen(setup, splits), setup.judge)
             _run(trainer_of(setup), index, rows, observe)
-            temperature, judge = calibrate(network, setup.splits, judge, spec.training.threshold)
-            after = check(network, chosen, judge)
+            return judged(member, setup, rows, before, splits)
         except DivergedError as error:
-            return Trained(
-                member=member, network=network.eval(), before=before, after={}, history=tuple(rows), error=error
-            )
-    return Trained(
-        member=member,
-        network=network.eval(),
-        before=before,
-        after=after,
-        history=tuple(rows),
-        temperature=temperature,
-        threshold=judge.threshold,
-    )
+            return broken(member, setup, rows, before, error)
 
 
 def _run(trainer: Trainer, index: int, rows: list[Row], observe: Observe | None) -> None:

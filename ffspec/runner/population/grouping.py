@@ -26,6 +26,9 @@ STRUCTURAL = frozenset({"nesterov", "amsgrad", "centered"})
 """The arguments of an optimizer that decide what is computed; the others are numbers, of which each member has its own.
 """
 
+ENDS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
+"""What does nothing while training: each member keeps its own."""
+
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
 
 
@@ -62,7 +65,8 @@ def obstacle(member: Member) -> str | None:
     spec, plan, training = member.spec, member.plan, member.spec.training
     if find_ensemble(plan.steps) is not None:
         return "an ensemble is many networks already"
-    layer = next((step for step in unstackable(plan.steps) if step.call.target != "ffspec.TargetScale"), None)
+    layer = next((step for step in unstackable(plan.steps) if step.call.target not in ENDS), None)
+    layer = layer or next((step for step in walk(plan.steps) if step.call.target == "nn.RReLU"), None)
     if layer is not None:
         return f"{layer.layer} has no form for many networks at once"
     if spec.optimizer.name not in OPTIMIZERS:

@@ -10,22 +10,23 @@ from ffspec.builder.fitting import target_scale_of
 from ffspec.builder.network import build_network
 from ffspec.builder.streams import untouched
 from ffspec.diagnostics import DivergedError
-from ffspec.runner.calibration import calibrate
 from ffspec.runner.evaluation import check
 from ffspec.runner.population.alone import train_alone
 from ffspec.runner.population.chunk import Chunk, courses_of
 from ffspec.runner.population.grouping import groups
-from ffspec.runner.population.members import Trained
+from ffspec.runner.population.judging import broken, chosen, judged
+from ffspec.runner.population.members import Member
 from ffspec.runner.population.sizes import members_at_once
-from ffspec.runner.setup import Setup, set_up
+from ffspec.runner.setup import set_up
 from ffspec.runner.surroundings import threads, unwarned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from ffspec.runner.evaluation import Batch, Measures
+    from ffspec.runner.evaluation import Measures
     from ffspec.runner.population.chunk import Course
-    from ffspec.runner.population.members import Member, Observe
+    from ffspec.runner.population.members import Observe, Trained
+    from ffspec.runner.setup import Setup
 
 
 def train_together(
@@ -78,18 +79,17 @@ def _train_chunk(
     before: dict[int, dict[str, Measures]] = {}
     with threads(members[0].spec.training.threads), untouched(), unwarned():
         setups = dict(zip(indices, _set_up_all(members), strict=True))
-        for index, setup in setups.items():
+        for (index, setup), member in zip(setups.items(), members, strict=True):
             try:
-                before[index] = check(setup.network, _chosen(setup, splits), setup.judge)
+                before[index] = check(setup.network, chosen(setup, splits), setup.judge)
             except DivergedError as error:
-                made[index] = _ended(members[indices.index(index)], setup, {}, error)
+                made[index] = broken(member, setup, (), {}, error)
         left = [index for index in indices if index not in made]
         courses = courses_of(left, [setups[index] for index in left])
         if courses:
             Chunk(list(courses), observe).train()
         for course in courses:
-            member = members[indices.index(course.index)]
-            made[course.index] = _judged(member, course, before[course.index], splits, len(courses))
+            made[course.index] = replace(_ended(course, before[course.index], splits), together=len(courses))
     return made
 
 
@@ -112,34 +112,13 @@ def _set_up_all(members: Sequence[Member]) -> list[Setup]:
     return made
 
 
-def _chosen(setup: Setup, splits: Collection[str] | None) -> dict[str, Batch]:
-    return {name: batch for name, batch in setup.splits.items() if splits is None or name in splits}
-
-
-def _ended(member: Member, setup: Setup, before: dict[str, Measures], error: DivergedError) -> Trained:
-    return Trained(member=member, network=setup.network.eval(), before=before, after={}, history=(), error=error)
-
-
-def _judged(
-    member: Member, course: Course, before: dict[str, Measures], splits: Collection[str] | None, together: int
-) -> Trained:
-    """Fit what is fitted after training, and evaluate."""
-    setup, history = course.setup, tuple(course.history)
-    network, judge = setup.network, setup.judge
+def _ended(course: Course, before: dict[str, Measures], splits: Collection[str] | None) -> Trained:
+    """Return what became of a member that has been trained."""
+    setup = course.setup
+    member = Member(spec=setup.spec, plan=setup.plan, loaded=setup.loaded)
     try:
         if course.error is not None:
             raise course.error
-        temperature, judge = calibrate(network, setup.splits, judge, member.spec.training.threshold)
-        after = check(network, _chosen(setup, splits), judge)
+        return judged(member, setup, course.history, before, splits)
     except DivergedError as error:
-        return replace(_ended(member, setup, before, error), history=history, together=together)
-    return Trained(
-        member=member,
-        network=network.eval(),
-        before=before,
-        after=after,
-        history=history,
-        temperature=temperature,
-        threshold=judge.threshold,
-        together=together,
-    )
+        return broken(member, setup, course.history, before, error)
