@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ffspec.proposal import propose
     from ffspec.runner.result import Result
     from ffspec.spec.root import Spec
+    from ffspec.sweeps import sweep
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "propose",
     "resume",
     "run",
+    "sweep",
 ]
 
 _HOMES = {
@@ -66,6 +68,7 @@ _HOMES = {
     "propose": "ffspec.proposal",
     "Result": "ffspec.runner.result",
     "Spec": "ffspec.spec.root",
+    "sweep": "ffspec.sweeps",
 }
 
 

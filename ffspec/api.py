@@ -118,7 +118,7 @@ def build(source: Source, data: Any = None, *, allow_outside: bool = False) -> n
     if made is None or made.parameters is None:
         from ffspec.runner.run import prepare
 
-        _, made = prepare(_request(spec, data, allow_outside=allow_outside), Review(document.of(spec), spec.allowed))
+        _, made = prepare(request_of(spec, data, allow_outside=allow_outside), Review(document.of(spec), spec.allowed))
     return build_network(made, seed=spec.seed, precision=spec.training.precision)
 
 
@@ -176,7 +176,9 @@ def run_document(  # noqa: PLR0913 - as for `run`
 
     spec = sound(opened, allow)
     seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
-    request = replace(_request(seeded, data, out, opened, allow_outside=allow_outside), signals=signals, nudged=nudged)
+    request = replace(
+        request_of(seeded, data, out, opened, allow_outside=allow_outside), signals=signals, nudged=nudged
+    )
     return execute(request, Review(opened, spec.allowed), observer)
 
 
@@ -232,7 +234,7 @@ def cross_validate_document(  # noqa: PLR0913 - as for `cross_validate`
 
     spec = sound(opened, allow)
     seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
-    request = replace(_request(seeded, data, out, opened, allow_outside=allow_outside), signals=signals)
+    request = replace(request_of(seeded, data, out, opened, allow_outside=allow_outside), signals=signals)
     return folding.cross_validate(request, opened, folds, observer)
 
 
@@ -268,7 +270,7 @@ def resume(  # noqa: PLR0913 - each is one thing a caller may want to set
         overrides = () if epochs is None else (f"training.epochs={epochs}", "training.max_steps=null")
         opened = document.load(owned.path / rundir.RESOLVED, overrides)
         spec = sound(opened)
-        request = replace(_request(spec, None, None, opened, allow_outside=allow_outside), signals=signals)
+        request = replace(request_of(spec, None, None, opened, allow_outside=allow_outside), signals=signals)
         return go_on(request, Review(opened, spec.allowed), owned, observer, force=force)
     finally:
         owned.close()
@@ -340,7 +342,7 @@ def _inspect(spec: Spec, review: Review, *, probe: bool, allow_outside: bool) ->
         if probe:
             from ffspec.runner.run import inspect_network
 
-            inspect_network(_request(spec, None, allow_outside=allow_outside), review)
+            inspect_network(request_of(spec, None, allow_outside=allow_outside), review)
         else:
             review.take(inspect(dict(spec), load_spec(spec, allow_outside=allow_outside)))
         review.take((), (*static, *(rule.about.code for rule in data_rules())))
@@ -352,7 +354,7 @@ def _spec(source: Source) -> Spec:
     return source if isinstance(source, Spec) else load(source)
 
 
-def _request(
+def request_of(
     spec: Spec,
     data: Any,
     out: str | Path | None = None,
@@ -360,6 +362,7 @@ def _request(
     *,
     allow_outside: bool,
 ) -> Request:
+    """Return what is to be run: a spec, without its sweep, and where its files are."""
     from ffspec.runner.run import Request
 
     read = opened is not None and opened.source.text

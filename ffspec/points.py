@@ -214,6 +214,15 @@ def _path_of(value: Any, name: str) -> diagnostics.Path:
         return tuple(int(key) if key.isdecimal() else key for key in name.split("."))
 
 
+def described(space: Space) -> str:
+    """Say what a sweep tries, in a line."""
+    most, seconds = space.trials, space.sweep.seconds
+    how = [] if most is None else [f"{most:,} points"]
+    how += [] if seconds is None else [f"{seconds:g} seconds"]
+    whole = f" of {space.size:,}" if space.size is not None and space.size != most else ""
+    return f"{', at most '.join(how)}{whole}, {space.sweep.method}: {', '.join(space.axes)}"
+
+
 def told(point: Point) -> str:
     """Say what a point is, in a line."""
     return ", ".join(f"{name}={shown(value)}" for name, value in point.items())
@@ -221,15 +230,17 @@ def told(point: Point) -> str:
 
 def shown(value: Any) -> str:
     """Return a plain value in YAML's flow style, short."""
+    return diagnostics.brief(_flow(value))
+
+
+def _flow(value: Any) -> str:
     if isinstance(value, Mapping):
-        text = "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) + "}"
-    elif isinstance(value, list | tuple):
-        text = "[" + ", ".join(shown(item) for item in value) + "]"
-    elif isinstance(value, float):
-        text = f"{value:g}"
-    else:
-        text = value if isinstance(value, str) else describe(value)
-    return diagnostics.brief(text)
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else describe(value)
 
 
 def as_value(spec: Spec) -> Mapping[str, Value]:

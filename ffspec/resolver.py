@@ -42,6 +42,12 @@ def resolve(spec: Spec, plan: Plan, directory: pathlib.Path) -> Spec:
     return spec.model_copy(update=changes)
 
 
+def moved(spec: Spec, directory: pathlib.Path) -> Spec:
+    """Return a spec that is to stand in `directory`, its paths leading from there to the same files."""
+    dataset = _moved(spec.dataset, spec.directory, directory)
+    return spec.model_copy(update={"dataset": dataset}).at(directory, allowed=spec.allowed)
+
+
 def _moved(dataset: Dataset, old: pathlib.Path, new: pathlib.Path) -> Dataset:
     """Rewrite the paths of a table, which begin at the folder of its spec."""
     if not isinstance(dataset.source, Table):

@@ -38,6 +38,7 @@ SPECS = (
     "logistic_regression",
     "xor",
     "feedforward",
+    "feedforward_sweep",
     "deep_mlp",
     "penguins",
     "diamonds",

@@ -22,6 +22,7 @@ from ffspec.cli.resume import resume
 from ffspec.cli.run import run
 from ffspec.cli.schema import schema
 from ffspec.cli.show import show
+from ffspec.cli.sweep import sweep
 from ffspec.diagnostics import FfspecError
 
 __all__ = ["command", "main"]
@@ -44,7 +45,7 @@ def command(*, debug: bool) -> None:
     del debug
 
 
-for _command in (init, run, resume, diff, check, show, eject, schema, explain):
+for _command in (init, run, sweep, resume, diff, check, show, eject, schema, explain):
     command.add_command(_command)
 
 

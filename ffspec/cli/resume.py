@@ -20,11 +20,16 @@ def resume(directory: str, *, epochs: int | None, force: bool, allow_outside: bo
     Exits as `ffspec run` does; with 4 if the directory is in use or damaged, or if what the run depends on has changed.
     """
     import gc
+    from pathlib import Path
 
     from ffspec import api
     from ffspec.cli.progress import Reporter, summary
 
     gc.enable()
+    if (Path(directory) / "sweep.jsonl").is_file():
+        if epochs is not None or force:
+            raise click.UsageError("RUN is of a sweep: leave out --epochs and --force")
+        return _sweep(directory, allow_outside=allow_outside, verbose=verbose, quiet=quiet)
     reporter = None if quiet else Reporter(verbose=verbose)
     try:
         result = api.resume(
@@ -36,3 +41,18 @@ def resume(directory: str, *, epochs: int | None, force: bool, allow_outside: bo
     if reporter is not None or not result.ok:
         click.echo(summary(result), err=reporter is None)
     return 0 if result.ok else 1
+
+
+def _sweep(directory: str, *, allow_outside: bool, verbose: bool, quiet: bool) -> int:
+    """Go on with a sweep."""
+    from ffspec import sweeps
+    from ffspec.cli.sweep import tell
+    from ffspec.cli.sweeping import Reporter
+
+    reporter = None if quiet else Reporter(verbose=verbose)
+    try:
+        found = sweeps.resume_sweep(directory, allow_outside=allow_outside, watcher=reporter, signals=True)
+    finally:
+        if reporter is not None:
+            reporter.close()
+    return tell(found, quiet=quiet)

@@ -115,6 +115,8 @@ def _train(one: Document, shown: Shown, **given: Any) -> Result | FfspecError:
     from ffspec.cli.replay import digits_that_stay, replayed
 
     reporter = None if shown.silent else Reporter(verbose=shown.verbose)
+    if reporter is not None and one.spec is not None and one.spec.sweep is not None:
+        click.echo(f"the sweep is left out, and the spec trained as it stands; with it: ffspec sweep {one.source.name}")
     try:
         result = api.run_document(one, observer=reporter, signals=True, **given)
     except FfspecError as error:

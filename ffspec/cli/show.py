@@ -12,6 +12,7 @@ from ffspec.cli.table import count, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ffspec.document import Document
     from ffspec.planner import Plan
     from ffspec.spec.root import Spec
     from ffspec.spec.step import Shape, Step
@@ -31,7 +32,7 @@ def show(
 
     from ffspec import api, document
 
-    shown = [(path, api.sound(document.load(path, overrides), allow)) for path in specs]
+    shown = [(path, _sound(document.load(path, overrides), allow)) for path in specs]
     if resolved:
         click.echo("---\n".join(api.dump_resolved(spec) for _, spec in shown), nl=False)
     elif form == "json":
@@ -39,6 +40,14 @@ def show(
     else:
         click.echo("\n\n".join(_as_text(spec.name or path, spec, api.plan(spec)) for path, spec in shown))
     return 0
+
+
+def _sound(opened: Document, allow: tuple[str, ...]) -> Spec:
+    """Return the spec of a document without errors, in its sweep neither."""
+    from ffspec import api, sweeps
+
+    spec = api.sound(opened, allow)
+    return spec if spec.sweep is None else sweeps.sound_sweep(opened, allow)[0]
 
 
 def _as_text(title: str, spec: Spec, plan: Plan) -> str:
@@ -55,6 +64,8 @@ def _as_text(title: str, spec: Spec, plan: Plan) -> str:
     lines.insert(1, f"  {'rows':<10} {_rows_of(plan)}")
     lines.append(f"  {'training':<10} {_training(spec, plan)}")
     lines.append(f"  {'gradients':<10} {gradients_of(spec.training, plan)}")
+    if spec.sweep is not None:
+        lines.append(f"  {'sweep':<10} {_sweep(spec)}")
     return "\n".join([title, layers, "", *lines])
 
 
@@ -99,6 +110,12 @@ def _training(spec: Spec, plan: Plan) -> str:
     return f"{plan.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}"
 
 
+def _sweep(spec: Spec) -> str:
+    from ffspec.points import as_value, described, space_of
+
+    return described(space_of(spec, as_value(spec)))
+
+
 def _groups(spec: Spec, plan: Plan) -> Iterator[str]:
     """Yield a line for each group of parameters, if the optimizer has groups."""
     from ffspec.spec.grouping import described
@@ -135,6 +152,7 @@ def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
         "optimizer": str(plan.optimizer),
         "groups": [*_groups(spec, plan)],
         "gradients": str(gradients_of(spec.training, plan)),
+        **({} if spec.sweep is None else {"sweep": _sweep(spec)}),
     }
 
 

@@ -1,0 +1,165 @@
+"""Training the points of a sweep: those of equal shape as one population, the others one after another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ffspec import document
+from ffspec.data import load_spec
+from ffspec.diagnostics import Diagnostic, Severity, SpecError
+from ffspec.points import BadPoint
+from ffspec.review import Review
+from ffspec.rules import examine, inspect
+from ffspec.rules.points import unchosen
+from ffspec.runner.population import groups, member_of, train_together
+from ffspec.runner.sweeping.trials import Trial
+from ffspec.spec.base import to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ffspec.data import Loaded
+    from ffspec.points import Point, Space
+    from ffspec.runner.population import Member, Observe, Trained
+    from ffspec.spec.root import Spec
+
+CHOOSING = "validation"
+"""The split a sweep chooses by: it looks at no other."""
+
+
+@dataclass
+class Rows:
+    """The rows of the points: read once for all points that have the same."""
+
+    arrays: Any = None
+    allow_outside: bool = False
+    _loaded: dict[str, Loaded] = field(default_factory=dict)
+    _same: dict[str, Loaded] = field(default_factory=dict)
+
+    def of(self, spec: Spec) -> Loaded:
+        """Return the rows of a spec.
+
+        Raises:
+            SpecError: They cannot be used.
+        """
+        key = self._key(spec)
+        if key not in self._loaded:
+            loaded = load_spec(spec, self.arrays, allow_outside=self.allow_outside)
+            # Whether the seed decides about the rows, only the rows can tell; a population wants to know that they are
+            # the same.
+            self._loaded[key] = self._same.setdefault(digest_of(loaded), loaded)
+        return self._loaded[key]
+
+    def _key(self, spec: Spec) -> str:
+        fixed = isinstance(self.arrays, Mapping)
+        wants = [spec.loss.target, list(spec.metrics or ()), list(spec.checks.bounds), list(spec.checks.improving)]
+        said = [to_plain(spec.dataset), None if fixed else spec.seed, wants, spec.training.precision == "float64"]
+        return json.dumps(said, sort_keys=True)
+
+
+def digest_of(loaded: Loaded) -> str:
+    """Return what identifies the rows, their types and what they mean."""
+    digest = hashlib.blake2b(repr((loaded.features, loaded.targets, loaded.classes, loaded.facts)).encode())
+    for name, split in loaded.splits.items():
+        for array in (split.x, split.y, *([] if split.weight is None else [split.weight])):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the points of a sweep are made of."""
+
+    space: Space
+    rows: Rows
+    elapsed: Callable[[], float]
+    """The seconds the sweep has taken so far."""
+
+    def member(self, point: Point) -> Member:
+        """Return what is trained at a point.
+
+        Raises:
+            SpecError: Its spec, or its rows, cannot be used.
+        """
+        try:
+            spec = self.space.spec(point)
+        except BadPoint as bad:
+            raise SpecError(bad.faults) from None
+        loaded = self.rows.of(spec)
+        _refuse(spec, examine(dict(spec), loaded.facts))
+        if CHOOSING not in loaded.splits:
+            raise SpecError((unchosen(self.space),))
+        return member_of(spec, loaded)
+
+    def train(self, points: Mapping[int, Point], observe: Observe | None = None) -> Iterator[Trial]:
+        """Train points, and yield what became of each as soon as it is known; not in their order.
+
+        Args:
+            points: The points by number.
+            observe: Told of every epoch: the number of the point, and the row of its history; True ends the training.
+        """
+        members: dict[int, Member] = {}
+        for number, point in points.items():
+            try:
+                members[number] = self.member(point)
+            except SpecError as error:
+                yield self._failed(number, point, error)
+        numbers, listed = list(members), list(members.values())
+        for group in groups(listed):
+            of_group = [numbers[index] for index in group.indices]
+
+            def told(index: int, row: dict[str, Any], of_group: list[int] = of_group) -> bool | None:
+                return None if observe is None else observe(of_group[index], row)
+
+            chosen = [members[number] for number in of_group]
+            trained = train_together(chosen, splits=(CHOOSING,), observe=told if observe else None)
+            for number, one in zip(of_group, trained, strict=True):
+                yield self._trial(number, points[number], one)
+
+    def _trial(self, number: int, point: Point, one: Trained) -> Trial:
+        measures = one.after.get(CHOOSING, {})
+        name = self.space.sweep.metric.partition(".")[2]
+        error = None if one.error is None else str(one.error)
+        if error is None and name not in measures:
+            error = f"{self.space.sweep.metric} is undefined on these rows"
+        return Trial(
+            number=number,
+            point=point,
+            value=measures.get(name),
+            measures=measures,
+            epochs=len(one.history),
+            at=self.elapsed(),
+            error=error,
+        )
+
+    def _failed(self, number: int, point: Point, error: SpecError) -> Trial:
+        message = "; ".join(item.message for item in error.diagnostics)
+        return Trial(number=number, point=point, value=None, measures={}, epochs=0, at=self.elapsed(), error=message)
+
+
+def _refuse(spec: Spec, found: Sequence[Diagnostic]) -> None:
+    """Refuse what a run would refuse.
+
+    Raises:
+        SpecError: With the errors.
+    """
+    review = Review(document.of(spec), spec.allowed)
+    errors = tuple(item for item in review.take(found) if item.severity is Severity.ERROR)
+    if errors:
+        raise SpecError(errors)
+
+
+def refused(spec: Spec, loaded: Loaded) -> None:
+    """Refuse what a run would refuse of a spec and its rows.
+
+    Raises:
+        SpecError: With the errors.
+    """
+    _refuse(spec, inspect(dict(spec), loaded))

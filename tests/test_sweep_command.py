@@ -1,0 +1,171 @@
+"""`ffspec sweep` as it is typed: what it prints, how it ends, and that killing it does no harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ffspec.cli import _exit_code
+
+TEXT = """\
+name: small
+dataset: {moons: {n_samples: {train: 40, validation: 40, test: 40}, noise: 0.2}}
+layers: [{linear: 4}, relu, linear]
+loss: cross_entropy
+optimizer: {sgd: {lr: 0.01}}
+training: {epochs: 20, batch_size: 20}
+checks: {test.accuracy: {min: 0.6}}
+sweep:
+  axes:
+    optimizer.sgd.lr: [0.1, 0.5]
+    layers.0.linear.out_features: [4, 8]
+  method: grid
+"""
+NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e-?\d+)?")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text(TEXT, encoding="utf-8")
+
+
+def bare(printed: str) -> list[str]:
+    """Return lines with fractions left out, and runs of spaces as one."""
+    return [" ".join(NUMBER.sub("#", line).split()) for line in printed.splitlines()]
+
+
+def test_what_a_sweep_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["sweep", "a.yaml"]) == 0
+    lines = bare(capsys.readouterr().out)
+    assert lines[:4] == [
+        "sweep: 5 points, grid: optimizer.sgd.lr, layers.0.linear.out_features",
+        "1/5 validation.loss # point 0: the spec as it stands",
+        "2/5 validation.loss # point 1: optimizer.sgd.lr=#, layers.0.linear.out_features=4",
+        "3/5 validation.loss # point 3: optimizer.sgd.lr=#, layers.0.linear.out_features=4",
+    ]
+    best = "point 4: optimizer.sgd.lr=#, layers.0.linear.out_features=8"
+    end = lines.index(f"the best is run once more, and tested: {best}")
+    assert lines[end + 1 : end + 8] == [
+        "point optimizer.sgd.lr layers.0.linear.out_features validation.loss epochs",
+        "4 # 8 # 20",
+        "3 # 4 # 20",
+        "2 # 8 # 20",
+        "1 # 4 # 20",
+        "0 as it stands as it stands # 20",
+        "validation.loss is better than that of the spec as it stands by #, 95 % over rows [#, #]",
+    ]
+    assert lines[end + 8].startswith("split loss before loss after 95 %")
+    assert lines[-3:] == [
+        "ok test.accuracy >= #: #",
+        f"run directory: {Path('runs/small/001/best/001')}",
+        f"the best spec: {Path('runs/small/001/best.yaml')}",
+    ]
+
+
+WITHIN = ("--set", "sweep.axes={training.batch_size: [10, 15, 30]}")
+
+
+def test_a_best_within_noise_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["sweep", "a.yaml", *("--set", "optimizer.sgd.lr=0.5"), *WITHIN]) == 0
+    said = bare(capsys.readouterr().out)
+    warning = "warning: within noise of the spec as it stands: validation.loss is better by #, 95 % over rows [#, #]"
+    assert warning in said
+
+
+def test_the_json_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["sweep", "a.yaml", "--format", "json", "--set", "checks={test.loss: {max: 1.0e-9}}"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["trials"] == 5
+    assert [point["number"] for point in found["points"]] == [0, 1, 2, 3, 4]
+    assert found["best"]["point"] == {"optimizer.sgd.lr": 0.5, "layers.0.linear.out_features": 8}
+    assert found["ok"] is False
+
+
+def test_other_commands_say_that_there_is_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["show", "a.yaml"]) == 0
+    assert bare(capsys.readouterr().out)[-1] == "sweep 5 points, grid: optimizer.sgd.lr, layers.0.linear.out_features"
+    assert _exit_code(["run", "a.yaml"]) == 1
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said == "the sweep is left out, and the spec trained as it stands; with it: ffspec sweep a.yaml"
+    assert "sweep" not in Path("runs/small/001/resolved.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code", "message"),
+    [
+        (
+            ["sweep=null"],
+            2,
+            (
+                "a.yaml:1:1: error[FF019]: there must be a sweep to be made\n"
+                "    1 | name: small\n"
+                "      | ^^^^^^^^^^^ add, say, sweep: {axes: {seed: [0, 1, 2]}, method: grid}\n"
+                "1 error\n"
+            ),
+        ),
+        (
+            ["sweep.axes={optimizer.sgd.lr: [1.0e+12]}", "optimizer.sgd.lr=1.0e+12"],
+            3,
+            (
+                "error[FF306]: none of 2 points could be trained: "
+                "the training loss is nan in epoch 2, with learning rate 1e+12\n"
+            ),
+        ),
+    ],
+)
+def test_what_a_sweep_refuses(
+    overrides: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [part for override in overrides for part in ("--set", override)]
+    assert _exit_code(["sweep", "a.yaml", "-q", *given]) == code
+    assert capsys.readouterr().err.endswith(message)
+
+
+def test_resume_takes_a_sweep_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["sweep", "a.yaml", "-q"]) == 0
+    assert _exit_code(["resume", "runs/small/001", "--epochs", "3"]) == 2
+    assert "RUN is of a sweep: leave out --epochs and --force" in capsys.readouterr().err
+    assert _exit_code(["resume", "runs/small/001"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == f"  going on in {Path('runs/small/001')}: 5 points are done"
+    assert _exit_code(["resume", "runs/small/001", "-q"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def ended(path: Path) -> tuple[bytes, bytes]:
+    return (path / "best.yaml").read_bytes(), (path / "best" / "001" / "model.safetensors").read_bytes()
+
+
+def test_a_sweep_that_was_killed_ends_in_the_same_best() -> None:
+    """Kills it by SIGKILL once some points are in the log, and again while the best is run.
+
+    The full series, at random moments and of every method, is `python -m tests.bench.killing_sweeps`.
+    """
+    more = ["--set", "training.epochs=100"]
+    assert _exit_code(["sweep", "a.yaml", "-q", "--out", "whole", *more]) == 0
+    command = [sys.executable, "-m", "ffspec", "sweep", "a.yaml", "-q", *more]
+    where = Path("runs/small/001")
+    for wanted in (b'"number": 2', None):
+        with subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) as child:
+            until = time.monotonic() + 60
+            while time.monotonic() < until and child.poll() is None:
+                log = where / "sweep.jsonl"
+                reached = wanted in log.read_bytes() if wanted and log.is_file() else (where / "best.yaml").is_file()
+                if reached:
+                    break
+                time.sleep(0.01)
+            child.send_signal(signal.SIGKILL)
+        assert child.returncode == -signal.SIGKILL
+    assert not (where / "sweep.json").exists()
+    assert _exit_code(["resume", str(where), "-q"]) == 0
+    assert ended(where) == ended(Path("whole/small/001"))
+    assert not list(where.rglob(".*.tmp-*"))
