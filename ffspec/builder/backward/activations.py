@@ -19,18 +19,21 @@ Arguments: TypeAlias = Callable[[Any], tuple[Any, ...]]
 """Returns the arguments an operation has of its module."""
 
 
-def of_result(forward_of: Callable[..., Any], backward_of: Callable[..., Any], *behind: Any) -> Make:
+def of_result(
+    forward_of: Callable[..., Any], backward_of: Callable[..., Any], *behind: Any, over: bool = False
+) -> Make:
     """Return what makes the pair of a function whose derivative follows from its result.
 
     Args:
         forward_of: (x, *, out) -> out.
         backward_of: (gradient, result, *behind, *, grad_input) -> grad_input.
         behind: What else the second is given.
+        over: Whether the result overwrites the input.
     """
 
     def make(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
         del module, wanted
-        made = torch.empty_like(x)
+        made = x if over else torch.empty_like(x)
 
         def forward(x: Tensor) -> Tensor:
             forward_of(x, out=made)
@@ -128,9 +131,11 @@ def _threshold_back(gradient: Tensor, x: Tensor, threshold: float, value: float,
     aten.threshold_backward.grad_input(gradient, x, threshold, grad_input=grad_input)
 
 
-relu = of_result(_clamped, aten.threshold_backward.grad_input, 0)
-tanh = of_result(torch.tanh, aten.tanh_backward.grad_input)
-sigmoid = of_result(torch.sigmoid, aten.sigmoid_backward.grad_input)
+relu, relu_over = (of_result(_clamped, aten.threshold_backward.grad_input, 0, over=over) for over in (False, True))
+tanh, tanh_over = (of_result(torch.tanh, aten.tanh_backward.grad_input, over=over) for over in (False, True))
+sigmoid, sigmoid_over = (
+    of_result(torch.sigmoid, aten.sigmoid_backward.grad_input, over=over) for over in (False, True)
+)
 leaky_relu = of_input(aten.leaky_relu.out, _leaky, _told("negative_slope"))
 elu = of_input(aten.elu.out, _exponential, lambda module: (module.alpha, 1.0, 1))
 selu = of_input(aten.elu.out, _exponential, lambda _: (1.6732632423543772, 1.0507009873554805, 1))

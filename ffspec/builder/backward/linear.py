@@ -53,7 +53,7 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
             torch.sum(gradient, ROWS, True, out=row)
         return gradient if above is None else torch.mm(gradient, matrix, out=above)
 
-    return Pair(forward, backward)
+    return Pair(forward, backward, spare=True)
 
 
 def ntk_linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
@@ -69,7 +69,7 @@ def ntk_linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT
         gradient = inner.backward(gradient)
         return gradient.mul_(factor) if wanted else gradient
 
-    return Pair(forward, backward)
+    return Pair(forward, backward, spare=True)
 
 
 def scale(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
@@ -90,4 +90,4 @@ def scale(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 -
         torch.sum(torch.mul(gradient, given, out=product), ROWS, True, out=row)
         return gradient.mul_(factors) if wanted else gradient
 
-    return Pair(forward, backward)
+    return Pair(forward, backward, spare=True)

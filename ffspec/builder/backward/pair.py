@@ -20,6 +20,8 @@ class Pair(NamedTuple):
     backward: Callable[[Tensor], Tensor]
     """Takes the gradient of the output, which it may overwrite; fills in the gradients of the parameters, and returns
     that of the input, or anything where nothing in front of the layer learns."""
+    spare: bool = False
+    """Whether the output is a buffer that the next layer may overwrite: the way back does not look at it."""
 
 
 Make: TypeAlias = Callable[[nn.Module, Tensor, bool], Pair]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ffspec.builder.backward.losses import by_autograd as loss_by_autograd
 from ffspec.builder.backward.pair import by_autograd
-from ffspec.builder.backward.table import LAYERS, LOSSES
+from ffspec.builder.backward.table import LAYERS, LOSSES, OVERWRITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,10 +43,13 @@ class Chain:
         return gradient
 
     def _make(self, x: Tensor) -> Tensor:
-        wanted = self._wanted
+        wanted, spare = self._wanted, False
         for module in self._modules:
-            pair = LAYERS.get(type(module), by_autograd)(module, x, wanted)
-            x = pair.forward(x)
+            make = LAYERS.get(type(module), by_autograd)
+            if spare:
+                make = OVERWRITING.get(type(module), make)
+            pair = make(module, x, wanted)
+            x, spare = pair.forward(x), pair.spare
             self._forwards.append(pair.forward)
             wanted = wanted or any(parameter.requires_grad for parameter in module.parameters())
             if wanted:  # else there is nothing to learn from here on

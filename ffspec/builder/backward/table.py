@@ -41,6 +41,13 @@ LAYERS: dict[type[nn.Module], Make] = {
     calibration.Temperature: activations.nothing,
 }
 
+OVERWRITING: dict[type[nn.Module], Make] = {
+    nn.ReLU: activations.relu_over,
+    nn.Sigmoid: activations.sigmoid_over,
+    nn.Tanh: activations.tanh_over,
+}
+"""The pairs of layers that need not their input but their output, where the input may be overwritten."""
+
 LOSSES: dict[type[nn.Module], MakeLoss] = {
     nn.BCELoss: losses.bce,
     nn.BCEWithLogitsLoss: losses.bce_with_logits,
