@@ -48,9 +48,9 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
         nonlocal seen, seen_turned
         if gradient is not seen:  # nearly always the same buffer
             seen, seen_turned = gradient, gradient.t()
-        torch.mm(seen_turned, given, out=into)
-        if row is not None:
+        if row is not None:  # first, while the gradient is still near
             torch.sum(gradient, ROWS, True, out=row)
+        torch.mm(seen_turned, given, out=into)
         return gradient if above is None else torch.mm(gradient, matrix, out=above)
 
     return Pair(forward, backward, spare=True)
