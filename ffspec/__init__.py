@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ffspec.api import build, check, cross_validate, dump, load, plan, resume, run
+    from ffspec.api import build, check, dump, load, plan, resume, run
     from ffspec.diagnostics import (
         Diagnostic,
         DivergedError,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from ffspec.planner import Plan
     from ffspec.proposal import propose
+    from ffspec.repeating import cross_validate, repeat
     from ffspec.runner.result import Result
     from ffspec.spec.root import Spec
     from ffspec.sweeps import sweep
@@ -45,13 +46,15 @@ __all__ = [
     "load",
     "plan",
     "propose",
+    "repeat",
     "resume",
     "run",
     "sweep",
 ]
 
 _HOMES = {
-    **dict.fromkeys(("build", "check", "cross_validate", "dump", "load", "plan", "resume", "run"), "ffspec.api"),
+    **dict.fromkeys(("build", "check", "dump", "load", "plan", "resume", "run"), "ffspec.api"),
+    **dict.fromkeys(("cross_validate", "repeat"), "ffspec.repeating"),
     **dict.fromkeys(
         (
             "Diagnostic",

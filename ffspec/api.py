@@ -15,7 +15,7 @@ from ffspec.rules.points import examine_points
 from ffspec.spec.root import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from torch import nn
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ffspec.document import Document
     from ffspec.planner import Plan
     from ffspec.points import Space
-    from ffspec.runner.folds import CrossValidation
     from ffspec.runner.result import Result
     from ffspec.runner.run import Observer, Request
 
@@ -180,62 +179,6 @@ def run_document(  # noqa: PLR0913 - as for `run`
         request_of(seeded, data, out, opened, allow_outside=allow_outside), signals=signals, nudged=nudged
     )
     return execute(request, Review(opened, spec.allowed), observer)
-
-
-def cross_validate(  # noqa: PLR0913 - each is one thing a caller may want to set
-    source: Source,
-    data: Any = None,
-    *,
-    folds: int = 5,
-    overrides: Sequence[str] = (),
-    seed: int | None = None,
-    out: str | Path | None = None,
-    allow: Collection[str] = (),
-    allow_outside: bool = False,
-) -> CrossValidation:
-    """Train a spec's network once for each fold, so that every row is predicted by a network that has not seen it.
-
-    Args:
-        source: A spec, a path, or YAML text. Its split's `test` is replaced by the folds; a share to validate on is of
-            the rows a fold leaves.
-        data: As for `run`: `(X, y)`.
-        folds: The number of folds.
-        overrides: What to change, as `path=value`; only for a path or text.
-        seed: The seed in place of the spec's.
-        out: The folder to make a run directory in, with one inside for each fold; none is made if left out.
-        allow: The codes of rules to let through: `["FF110"]`.
-        allow_outside: Whether data files may lie outside the spec's folder.
-
-    Raises:
-        SpecError: The spec is not valid, its data cannot be used, or not be divided so.
-        DivergedError: A loss or an output was not finite.
-        StorageError: A run directory cannot be written.
-    """
-    opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
-    return cross_validate_document(
-        opened, data, folds=folds, seed=seed, out=out, allow=allow, allow_outside=allow_outside
-    )
-
-
-def cross_validate_document(  # noqa: PLR0913 - as for `cross_validate`
-    opened: Document,
-    data: Any = None,
-    *,
-    folds: int,
-    seed: int | None = None,
-    out: str | Path | None = None,
-    allow: Collection[str] = (),
-    allow_outside: bool = False,
-    observer: Callable[[int], Observer] | None = None,
-    signals: bool = False,
-) -> CrossValidation:
-    """Train the network of a document once for each fold; see `cross_validate`."""
-    from ffspec.runner import folds as folding
-
-    spec = sound(opened, allow)
-    seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
-    request = replace(request_of(seeded, data, out, opened, allow_outside=allow_outside), signals=signals)
-    return folding.cross_validate(request, opened, folds, observer)
 
 
 def resume(  # noqa: PLR0913 - each is one thing a caller may want to set

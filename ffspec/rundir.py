@@ -57,6 +57,19 @@ class RunDirectory:
             with suppress(OSError):
                 os.close(self.lock)
 
+    def inside(self, name: str) -> RunDirectory:
+        """Make a directory inside, for a part of the run; it is locked with this one.
+
+        Raises:
+            StorageError: It cannot be made.
+        """
+        path = self.path / name
+        try:
+            path.mkdir()
+        except OSError as error:
+            raise StorageError(f"cannot make {path}: {_reason(error)}") from error
+        return RunDirectory(path)
+
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file whole: a temporary file beside it, flushed to disk, then renamed.
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ffspec.cli import options
-from ffspec.diagnostics import FfspecError, InterruptedRunError
+from ffspec.diagnostics import DivergedError, FfspecError, InterruptedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ffspec.document import Document
     from ffspec.runner.folds import CrossValidation
+    from ffspec.runner.repeats import Repeated
     from ffspec.runner.result import Result
 
-    Outcome = Result | CrossValidation | FfspecError
+    Outcome = Result | CrossValidation | Repeated | FfspecError
     Ended = tuple[Document, Outcome]
     """A spec, and what became of it."""
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
 )
 @click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate: train once for each of so many parts.")
+@click.option("--seeds", type=click.IntRange(2, 10_000), help="Train from so many seeds, and tell mean and spread.")
+@click.option("--resplit", is_flag=True, help="With --seeds: draw the rows of the splits anew for each, too.")
 @click.option("--stability", is_flag=True, help="Train once more, minutely changed, and say which digits stay.")
 @click.option("--details", is_flag=True, help="Print every common metric of the test split, and its classes.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")
@@ -47,6 +50,8 @@ def run(
     out: str,
     *,
     folds: int | None,
+    seeds: int | None,
+    resplit: bool,
     allow_outside: bool,
     verbose: bool,
     stability: bool,
@@ -61,17 +66,37 @@ def run(
     """
     from ffspec import document
 
-    if folds is not None and (stability or details):
-        raise click.UsageError(f"--{'stability' if stability else 'details'} is of one training: leave out --folds")
+    several = Several(folds=folds, seeds=seeds, resplit=resplit)
+    several.check(stability=stability, details=details)
     opened = [document.load(path, overrides) for path in specs]
     given = {"seed": seed, "out": Path(out), "allow": allow, "allow_outside": allow_outside}
     shown = Shown(
         verbose=verbose, stability=stability and form == "text", details=details, silent=quiet or form == "json"
     )
     # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
-    ended = _unsound(opened, allow) or list(_run_all(opened, folds, shown, given))
+    ended = _unsound(opened, allow) or list(_run_all(opened, several, shown, given))
     _tell(ended, quiet=quiet, form=form)
     return max(_code(found) for _, found in ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Several:
+    """Of how many trainings a figure is to be."""
+
+    folds: int | None
+    seeds: int | None
+    resplit: bool
+
+    def check(self, *, stability: bool, details: bool) -> None:
+        """Refuse options that do not go together."""
+        if self.folds is not None and self.seeds is not None:
+            raise click.UsageError("--folds and --seeds are two questions: leave out one of them")
+        if self.resplit and self.seeds is None:
+            raise click.UsageError("--resplit is of several seeds: write --seeds 10, say")
+        option = "folds" if self.folds is not None else "seeds"
+        if (self.folds or self.seeds) is not None and (stability or details):
+            name = "stability" if stability else "details"
+            raise click.UsageError(f"--{name} is of one training: leave out --{option}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +109,21 @@ class Shown:
     silent: bool
 
 
-def _run_all(opened: list[Document], folds: int | None, shown: Shown, given: dict[str, Any]) -> Iterator[Ended]:
+def _run_all(opened: list[Document], several: Several, shown: Shown, given: dict[str, Any]) -> Iterator[Ended]:
     """Train one spec after the other, until a signal comes."""
     import gc
 
     gc.enable()
     for one in opened:
-        found = _train(one, shown, **given) if folds is None else _cross_validate(one, folds, shown, **given)
+        if several.folds is not None:
+            yield one, _cross_validate(one, several.folds, shown, **given)
+            continue
+        if several.seeds is not None:
+            yield one, _repeat(one, several.seeds, shown, resplit=several.resplit, **given)
+            continue
+        found = _train(one, shown, **given)
         yield one, found
-        if folds is None and isinstance(found, InterruptedRunError):
+        if isinstance(found, InterruptedRunError):
             return
 
 
@@ -134,12 +165,26 @@ def _train(one: Document, shown: Shown, **given: Any) -> Result | FfspecError:
 
 
 def _cross_validate(one: Document, folds: int, shown: Shown, **given: Any) -> CrossValidation | FfspecError:
-    from ffspec import api
+    from ffspec import repeating
     from ffspec.cli.folds import FoldReporter, summary
 
     reporters = None if shown.silent else partial(FoldReporter, folds, verbose=shown.verbose)
     try:
-        found = api.cross_validate_document(one, folds=folds, observer=reporters, signals=True, **given)
+        found = repeating.cross_validate_document(one, folds=folds, observer=reporters, signals=True, **given)
+    except FfspecError as error:
+        return error
+    if not shown.silent:
+        click.echo(summary(found))
+    return found
+
+
+def _repeat(one: Document, seeds: int, shown: Shown, **given: Any) -> Repeated | FfspecError:
+    from ffspec import repeating
+    from ffspec.cli.seeds import SeedReporter, summary
+
+    listener = None if shown.silent else SeedReporter(verbose=shown.verbose)
+    try:
+        found = repeating.repeat_document(one, seeds=seeds, listener=listener, **given)
     except FfspecError as error:
         return error
     if not shown.silent:
@@ -163,16 +208,21 @@ def _tell(ended: list[Ended], *, quiet: bool, form: str) -> None:
             click.echo(f"{one.source.name}:\n{_summary(found)}", err=True)
 
 
-def _summary(found: Result | CrossValidation) -> str:
-    from ffspec.cli import folds, progress
+def _summary(found: Result | CrossValidation | Repeated) -> str:
+    from ffspec.cli import folds, progress, seeds
     from ffspec.runner.folds import CrossValidation
+    from ffspec.runner.repeats import Repeated
 
+    if isinstance(found, Repeated):
+        return seeds.summary(found)
     return folds.summary(found) if isinstance(found, CrossValidation) else progress.summary(found)
 
 
 def _code(found: Outcome) -> int:
     if isinstance(found, FfspecError):
         return found.exit_code
+    if getattr(found, "diverged", ()):
+        return DivergedError.exit_code
     return 0 if found.ok else 1
 
 
@@ -186,12 +236,15 @@ def _as_json(one: Document, found: Outcome) -> dict[str, Any]:
         listed = to_json(getattr(found, "diagnostics", ()), file=name)["diagnostics"]
         error = {"code": found.code, "message": str(found), "exit_code": found.exit_code}
         return {"file": name, "ok": False, "error": error, "findings": listed}
-    from ffspec.cli.folds import as_json
+    from ffspec.cli import folds, seeds
     from ffspec.runner.folds import CrossValidation
     from ffspec.runner.record import judged
+    from ffspec.runner.repeats import Repeated
 
     if isinstance(found, CrossValidation):
-        return {"file": name, **as_json(found)}
+        return {"file": name, **folds.as_json(found)}
+    if isinstance(found, Repeated):
+        return {"file": name, **seeds.as_json(found)}
     return {
         "file": name,
         "name": found.spec.name,

@@ -24,11 +24,14 @@ from ffspec.writer import dump
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import nn
+
     from ffspec.data import Loaded
     from ffspec.diagnostics import FfspecError
     from ffspec.planner import Plan
     from ffspec.rundir import RunDirectory
     from ffspec.runner.loop import Row
+    from ffspec.runner.population import Trained
     from ffspec.runner.result import Result
     from ffspec.spec.root import Spec
 
@@ -97,10 +100,31 @@ class Record:
         met = [asdict(expectation) for expectation in result.expectations]
         checks = {"before": result.before, "after": result.after, "expectations": met}
         self.directory.write_json(rundir.CHECKS, {**checks, **judged(result)})
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in result.model.state_dict().items()}
-        self.directory.write(rundir.MODEL, safetensors.torch.save(weights))
+        self._write_weights(result.model)
         self.directory.write_json(rundir.STATUS, {"status": "done", "expectations_met": result.ok})
         self.directory.seal(sorted(entry.name for entry in self.path.iterdir() if entry.name not in UNSEALED))
+
+    def finish_member(self, trained: Trained) -> None:
+        """Write all there is of a member of a population, which has been trained with others; see `finish`."""
+        self.directory.write(rundir.RESOLVED, self._resolved)
+        self.directory.write(rundir.PREPARE, self._loaded.preparation.to_json())
+        self.directory.write_lines(rundir.HISTORY, list(trained.history))
+        fitted = {"temperature": trained.temperature, "threshold": trained.threshold}
+        checks = {"before": trained.before, "after": trained.after}
+        self.directory.write_json(
+            rundir.CHECKS, {**checks, **{name: value for name, value in fitted.items() if value is not None}}
+        )
+        status = {"status": "done"}
+        if trained.error is not None:
+            status = {"status": "diverged", "message": str(trained.error)}
+        else:
+            self._write_weights(trained.network)
+        self.directory.write_json(rundir.STATUS, status)
+        self.directory.seal(sorted(entry.name for entry in self.path.iterdir() if entry.name not in UNSEALED))
+
+    def _write_weights(self, network: nn.Sequential) -> None:
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+        self.directory.write(rundir.MODEL, safetensors.torch.save(weights))
 
     def fail(self, rows: list[Row], error: FfspecError) -> None:
         """Write how far a run came that did not end well, as far as the disk lets."""

@@ -243,10 +243,23 @@ def inspect_network(request: Request, review: Review) -> None:
         SpecError: The data or the spec cannot be used.
     """
     loaded, plan = prepare(request, review)
-    spec = settle(request.spec, loaded.facts)
+    probed(settle(request.spec, loaded.facts), plan, loaded, review, STEPS)
+
+
+def probed(spec: Spec, plan: Plan, loaded: Loaded, review: Review, steps: int | None = None) -> tuple[Diagnostic, ...]:
+    """Build a network and try it; return what is found, which `review` has taken.
+
+    Args:
+        spec: The spec, settled.
+        plan: Its plan.
+        loaded: Its rows.
+        review: Decides what becomes of findings.
+        steps: How many steps to try; as many as are affordable at the start of a run if None.
+    """
     with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
         setup = set_up(spec, plan, loaded)
-        review.take(_probe(setup, review, check(setup.network, setup.splits, setup.judge), STEPS))
+        before = check(setup.network, setup.splits, setup.judge)
+        return review.take(_probe(setup, review, before, affordable(plan) if steps is None else steps))
 
 
 def _probe(setup: Setup, review: Review, before: dict[str, Measures], steps: int) -> Iterator[Diagnostic]:

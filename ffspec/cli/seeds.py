@@ -1,0 +1,106 @@
+"""What a training from several seeds shows while it runs, and when it is done."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ffspec.cli import options
+from ffspec.cli.table import count, figure, interval, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ffspec.diagnostics import Diagnostic
+    from ffspec.review import Review
+    from ffspec.runner.population import Member
+    from ffspec.runner.repeats import Estimate, Repeated
+
+NAMED = 10
+"""How many diverged seeds are named."""
+
+
+class SeedReporter:
+    """Says what is about to be trained and how, and on a terminal how many seeds are done."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._seeds = 0
+
+    def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
+        """Show warnings, and on request information, beside the output."""
+        shown = options.shown(found, verbose=self._verbose)
+        if shown:
+            click.echo(review.render(shown, colour=options.wants_colour()), err=True)
+
+    def on_start(self, members: Sequence[Member], together: int, reason: str | None) -> None:
+        """Say how many seeds there are, and how many of them are trained at once."""
+        first, self._seeds = members[0], len(members)
+        rows = ", ".join(f"{count(number)} {name}" for name, number in first.plan.facts.rows.items())
+        name = first.spec.name or "network"
+        click.echo(f"{name}: {count(first.plan.parameters)} parameters; {count(len(members))} seeds; rows: {rows}")
+        if reason is not None:
+            click.echo(f"  one after another: {reason}")
+        elif together == len(members):
+            click.echo("  all seeds are trained as one network")
+        else:
+            click.echo(f"  {together} seeds at a time are trained as one network: more would not fit the cache")
+
+    def on_member(self, done: int) -> None:
+        """Show how many seeds are done, where the line can be written over."""
+        if sys.stdout.isatty():
+            click.echo(f"\r  {done}/{self._seeds} seeds" + ("\n" if done == self._seeds else ""), nl=False)
+
+
+def summary(found: Repeated) -> str:
+    """Return the loss and metrics of every split before and after: mean, standard deviation, and interval."""
+    rows = [
+        [split, name, *_told(found.before[split].get(name)), *_told(one)]
+        for split, measures in found.after.items()
+        for name, one in measures.items()
+    ]
+    drawn = "first weights, order of the rows and split" if found.resplit else "first weights and the order of the rows"
+    lines = [
+        table(["split", "measure", "before", "±", "95 %", "after", "±", "95 %"], rows, left=2),
+        f"  means over the seeds, which draw {drawn}" + ("" if found.resplit else "; --resplit draws the split too"),
+        "  ±: the standard deviation from seed to seed; 95 %: where the mean of all seeds there are lies",
+        *_beside(found),
+    ]
+    if found.diverged:
+        named = ", ".join(map(str, found.diverged[:NAMED])) + (", ..." if len(found.diverged) > NAMED else "")
+        lines.append(f"  FAIL  diverged, and left out: {len(found.diverged)} of {len(found.seeds)} seeds, {named}")
+    lines += [f"  {'ok  ' if item.met else 'FAIL'}  mean {item.text}: {item.found}" for item in found.expectations]
+    if found.directory is not None:
+        lines.append(f"  run directory: {found.directory}")
+    return "\n".join(lines)
+
+
+def _told(one: Estimate | None) -> tuple[str, str, str]:
+    """Return mean, standard deviation and interval."""
+    if one is None:
+        return "-", "", ""
+    return figure(one.mean), "" if one.deviation is None else f"{one.deviation:.2g}", interval(one.interval)
+
+
+def _beside(found: Repeated) -> list[str]:
+    """Return the networks' metrics beside those of simpler models, as a table."""
+    if not found.baselines:
+        return []
+    split, names = found.baselines[0].split, list(found.baselines[0].measures)
+    means = {name: one.mean for name, one in found.after[split].items()}
+    rows = [["these networks", *(figure(means.get(name)) for name in names)]]
+    rows += [[item.name, *(figure(item.measures.get(name)) for name in names)] for item in reversed(found.baselines)]
+    return [table([f"on {split}", *names], rows)]
+
+
+def as_json(found: Repeated) -> dict[str, Any]:
+    """Return what the seeds reach, as the command's JSON says it."""
+    from ffspec.runner.repeats import as_plain
+
+    return {
+        "name": found.spec.name,
+        "directory": None if found.directory is None else str(found.directory),
+        **as_plain(found),
+    }
