@@ -144,9 +144,7 @@ def repeat(
     listener.on_start(members, *_way(members))
     together = None if request.out is None else rundir.create(request.out, request.name)
     try:
-        if together is not None:
-            together.write(rundir.SPEC, request.text)
-            together.write_json(rundir.ENVIRONMENT, environment(request.spec))
+        _begin(together, request)
         made = []
         for one in train_together(members):
             made.append(one)
@@ -166,6 +164,13 @@ def _way(members: Sequence[Member]) -> tuple[int, str | None]:
     (group, *others) = groups(members)
     reason = group.reason if not others else "their splits differ in size"
     return 1 if reason else len(divided(members, group.indices)[0]), reason
+
+
+def _begin(together: RunDirectory | None, request: Request) -> None:
+    """Write what is known before training."""
+    if together is not None:
+        together.write(rundir.SPEC, request.text)
+        together.write_json(rundir.ENVIRONMENT, environment(request.spec))
 
 
 def _keep(together: RunDirectory | None, one: Trained) -> None:

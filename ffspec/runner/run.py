@@ -306,21 +306,20 @@ def _judged(  # noqa: PLR0913 - what a training leaves
     before: dict[str, Measures],
 ) -> Result:
     """Fit what is fitted on the validation split, train again if asked, and judge the trained network."""
-    spec = setup.spec
-    temperature, judge = calibrate(setup.network, setup.splits, setup.judge, spec.training.threshold)
+    temperature, judge = calibrate(setup.network, setup.splits, setup.judge, setup.spec.training.threshold)
     after = check(setup.network, setup.splits, judge)
     first = last = replace(setup, judge=judge)
-    if spec.training.refit:
+    if setup.spec.training.refit:
         last = _again(first, rows, temperature, keeper=keeper, observer=observer)
         after |= check(last.network, last.splits, last.judge)
     judged = last if "test" in last.splits else first  # the second network has seen the validation split
-    names, seed = setup.loaded.classes, derive(spec.seed, "bootstrap")
+    names, seed = setup.loaded.classes, derive(setup.spec.seed, "bootstrap")
     judgement = judge_split(judged.network, judged.splits, judged.judge, after, names=names, seed=seed)
     baselines = fit_baselines(judged.loaded, judge.metrics, judgement.split)
     findings = _look_back(setup, watch, rows, after, judgement=judgement, baselines=baselines)
     observer.on_findings(review.take(findings), review)
     return Result(
-        spec=spec,
+        spec=setup.spec,
         plan=setup.plan,
         data=setup.loaded,
         model=last.network.eval(),
@@ -330,7 +329,7 @@ def _judged(  # noqa: PLR0913 - what a training leaves
         threshold=judge.threshold,
         judgement=judgement,
         history=tuple(rows),
-        expectations=tuple(expectations(spec.checks, before, after)),
+        expectations=tuple(expectations(setup.spec.checks, before, after)),
         baselines=baselines,
         findings=review.told,
         directory=None if keeper.directory is None else keeper.directory.path,
