@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ffspec.data import files, load, pieces
 from ffspec.data.held import packed, unpacked
 from ffspec.data.memory import give_back, unfilled
+from ffspec.data.opening import Folder
 from ffspec.spec.dataset import Dataset
 from tests.dataloading import loaded, refused
 
@@ -107,7 +108,7 @@ def test_a_large_file_takes_little_more_than_its_numbers(tmp_path: Path, monkeyp
     monkeypatch.setattr(pieces, "PIECE", 1 << 14)
     table = Dataset.model_validate({"csv": {"path": "a.csv", "target": "y"}}).source
     tracemalloc.start()
-    with files.open_table(table, "a.csv", files.Folder(tmp_path), ("dataset",)) as opened:  # type: ignore[arg-type]
+    with files.open_table(table, "a.csv", Folder(tmp_path), ("dataset",)) as opened:  # type: ignore[arg-type]
         part = opened.read(("x", "z", "y"), frozenset({"x", "z"}))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

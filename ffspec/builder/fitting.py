@@ -34,6 +34,13 @@ def fit_targets(network: nn.Sequential, y: Tensor) -> None:
         scale.fit(y)
 
 
+def fit_moments(network: nn.Sequential, mean: Tensor, deviation: Tensor, low: Tensor, high: Tensor) -> None:
+    """Fit what the training targets decide, of which only the moments are known; (C,) each, in float64."""
+    scale = target_scale_of(network)
+    if scale is not None:
+        scale.take(mean, deviation, low, high)
+
+
 def fit_rows(network: nn.Sequential, x: Tensor) -> None:
     """Fit what the training rows decide, each layer on what those in front of it make of them in eval mode.
 

@@ -101,10 +101,14 @@ class TargetScale(nn.Module):
 
     def fit(self, y: Tensor) -> None:
         """Take mean, standard deviation and range of the training targets, (N, C) in float64."""
-        self.center.copy_(y.mean(dim=0))
-        self.low.copy_(y.amin(dim=0))
-        self.high.copy_(y.amax(dim=0))
-        self.scale.copy_(y.std(dim=0, unbiased=False))
+        self.take(y.mean(dim=0), y.std(dim=0, unbiased=False), y.amin(dim=0), y.amax(dim=0))
+
+    def take(self, mean: Tensor, deviation: Tensor, low: Tensor, high: Tensor) -> None:
+        """Take mean, standard deviation and range of the training targets, (C,) each in float64."""
+        self.center.copy_(mean)
+        self.low.copy_(low)
+        self.high.copy_(high)
+        self.scale.copy_(deviation)
         # A target that is always the same has no unit of its own.
         self.scale.masked_fill_((self.low == self.high) | (self.scale == 0), 1.0)
 

@@ -108,7 +108,7 @@ def assemble(
             made.append(cells)
             continue
         levels[index] = tuple(sorted({cell for cell in cells if cell is not None}))
-        _refuse_identifier(name, levels[index], len(cells), path)
+        refuse_identifier(name, levels[index], len(cells), path)
         made.append(codes_of(cells, levels[index]))
     return made, levels
 
@@ -120,8 +120,12 @@ def codes_of(cells: Cells, levels: tuple[str, ...]) -> Floats:
     return np.array([code.get(cell, -1.0) for cell in cells], dtype=np.float64)
 
 
-def _refuse_identifier(name: str, levels: tuple[str, ...], rows: int, path: Path) -> None:
-    """Refuse a column of names or numbers of rows: one-hot, it would be wide and teach nothing."""
+def refuse_identifier(name: str, levels: Sequence[str], rows: int, path: Path) -> None:
+    """Refuse a column of names or numbers of rows: one-hot, it would be wide and teach nothing.
+
+    Raises:
+        SpecError: FF033, it is one.
+    """
     count = len(levels)
     if count <= MOST_LEVELS and (count <= 20 or count <= rows / 2):
         return

@@ -19,7 +19,7 @@ from ffspec.data.fitted import Category, Column, DatePart, Number
 from ffspec.data.held import Stored, cells_of_held
 from ffspec.data.loaded import Features, Floats, Ints, Raw
 from ffspec.data.memory import give_back, unfilled
-from ffspec.data.problems import counted, problem, quoted, some
+from ffspec.data.problems import missing_cells, overflowing, problem
 from ffspec.data.scaling import fit_number, scaled
 from ffspec.diagnostics import Path
 from ffspec.spec.dataset import Prepare
@@ -111,16 +111,10 @@ def refuse_faults(made: Sequence[Ready], path: Path) -> None:
     # The parts of a date are missing together, and are one cell.
     counts = {ready.column.raw: ready.missing for ready in made if ready.missing}
     if counts:
-        found = some(f"{name} ({count:,})" for name, count in counts.items())
-        raise problem(
-            "FF032",
-            f"no cell may be missing, found {counted(sum(counts.values()), 'missing cell')}: {found}",
-            path,
-            "write 'prepare: {missing: median}' (or mean, most_frequent), or leave the column out with 'drop'",
-        )
+        raise missing_cells(counts, path)
     wrong = [ready.column.name for ready in made if ready.infinite]
     if wrong:
-        raise problem("FF033", f"scaled numbers must be finite, but overflow in column {quoted(wrong)}", path)
+        raise overflowing(wrong, path)
 
 
 def assembled(made: Sequence[Ready], start: int, stop: int, dtype: DTypeLike, *, last: bool = False) -> Features:

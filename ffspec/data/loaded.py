@@ -19,6 +19,7 @@ from ffspec.spec.sources import Label
 
 if TYPE_CHECKING:
     from ffspec.data.preparation import Preparation
+    from ffspec.data.streamed.stream import Stream
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -107,3 +108,5 @@ class Loaded:
     """The label of each class code; None for values."""
     preparation: Preparation
     """What was fitted on the training split, to be applied to rows that come later."""
+    stream: Stream | None = None
+    """All rows, where they are streamed: `splits` are samples of them then, and `facts` says how many there are."""

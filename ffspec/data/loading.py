@@ -54,6 +54,8 @@ def load(  # noqa: PLR0913 - each is one thing that decides what is loaded
         dataset = dataset.model_copy(update={"source": tables.Arrays()})
     path: Path = ("dataset",) if isinstance(dataset.source, tables.Arrays) else ("dataset", dataset.source.name)
     table = isinstance(dataset.source, tables.Table)
+    if dataset.buffer is not None:
+        return _streamed(dataset, seed, directory, wants, allow_outside=allow_outside, single=single)
     raw = read_table(dataset, directory, allow_outside=allow_outside) if table else _read(dataset, seed, arrays, path)
     target = settle(raw.target, wants, (*path, "target") if table else path)
     rows = divide(dataset, target, raw, dataset.split_seed(seed))
@@ -99,11 +101,27 @@ def _read(dataset: Dataset, seed: int, arrays: Any, path: Path) -> Raw:
 
 def read_table(dataset: Dataset, directory: pathlib.Path, *, allow_outside: bool) -> Raw:
     """Return all rows of a table; see `ffspec.data.tables.read_table`."""
-    from ffspec.data import files
     from ffspec.data import tables as reading
+    from ffspec.data.opening import Folder
 
-    table, folder = cast("tables.Table", dataset.source), files.Folder(directory, open=allow_outside)
+    table, folder = cast("tables.Table", dataset.source), Folder(directory, open=allow_outside)
     return reading.read_table(table, folder, filled=dataset.prepare.missing != "error", by=dataset.by)
+
+
+def _streamed(  # noqa: PLR0913 - as for `load`
+    dataset: Dataset,
+    seed: int,
+    directory: pathlib.Path,
+    wants: TargetKind | None,
+    *,
+    allow_outside: bool,
+    single: bool,
+) -> Loaded:
+    from ffspec.data.opening import Folder
+    from ffspec.data.streamed.loading import load_streamed
+
+    folder = Folder(directory, open=allow_outside)
+    return load_streamed(dataset, seed=derive(seed, "split"), folder=folder, wants=wants, single=single)
 
 
 def _refuse_large(needed: int, rows: int, features: int, path: Path, hint: str) -> None:

@@ -39,15 +39,8 @@ def largest_page(data: Bytes) -> int:
     Raises:
         Damaged: A size is negative, leads out of the file, or contradicts another one.
     """
-    if len(data) < 12 or data[:4] != MARK or data[-4:] != MARK:
-        raise Damaged("it does not begin and end with PAR1")
-    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    footer = _Thrift(data, max(start, 4), len(data) - 8).struct()
-    groups = [_struct(group) for group in _list(footer.get(FILE_GROUPS))]
-    rows = sum(_count(group, GROUP_ROWS) for group in groups)
-    if rows != _count(footer, FILE_ROWS):
-        raise Damaged("its parts have other rows than the whole")
-    if not rows:
+    groups = _groups(data)
+    if not any(_count(group, GROUP_ROWS) for group in groups):
         return 0
     pages = [0]
     for group in groups:
@@ -56,6 +49,27 @@ def largest_page(data: Bytes) -> int:
                 raise Damaged("a column is in another file")
             pages += _pages(data, _struct(column.get(COLUMN_META)), _count(group, GROUP_ROWS))
     return max(pages)
+
+
+def rows_of_groups(data: Bytes) -> list[int]:
+    """Return how many rows each row group has.
+
+    Raises:
+        Damaged: Numbers of rows contradict each other.
+    """
+    return [_count(group, GROUP_ROWS) for group in _groups(data)]
+
+
+def _groups(data: Bytes) -> list[Struct]:
+    """Return the row groups that the end of a file describes."""
+    if len(data) < 12 or data[:4] != MARK or data[-4:] != MARK:
+        raise Damaged("it does not begin and end with PAR1")
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    footer = _Thrift(data, max(start, 4), len(data) - 8).struct()
+    groups = [_struct(group) for group in _list(footer.get(FILE_GROUPS))]
+    if sum(_count(group, GROUP_ROWS) for group in groups) != _count(footer, FILE_ROWS):
+        raise Damaged("its parts have other rows than the whole")
+    return groups
 
 
 def _pages(data: Bytes, meta: Struct, rows: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ffspec.diagnostics import Diagnostic, Path, SpecError
 
@@ -28,3 +28,19 @@ def counted(count: int, noun: str) -> str:
 def quoted(items: Iterable[object], *, most: int = 3) -> str:
     """List the first few items, texts in quotes."""
     return some(map(repr, items), most=most)
+
+
+def missing_cells(counts: Mapping[str, int], path: Path) -> SpecError:
+    """Return the error of columns with cells that are missing, and may not be."""
+    found = some(f"{name} ({count:,})" for name, count in counts.items())
+    return problem(
+        "FF032",
+        f"no cell may be missing, found {counted(sum(counts.values()), 'missing cell')}: {found}",
+        path,
+        "write 'prepare: {missing: median}' (or mean, most_frequent), or leave the column out with 'drop'",
+    )
+
+
+def overflowing(names: Iterable[str], path: Path) -> SpecError:
+    """Return the error of columns whose numbers preparing made infinite."""
+    return problem("FF033", f"scaled numbers must be finite, but overflow in column {quoted(names)}", path)

@@ -81,13 +81,8 @@ def _fit_scale(values: Floats, scale: str) -> tuple[float, float]:
     if scale == "quantile":
         return 0.0, 1.0
     if scale == "standardize":
-        mean, variance = values.mean(), values.var()
-        # Rounding gives a column that is constant but for the last bits a tiny variance: StandardScaler's bound.
-        epsilon = np.finfo(np.float64).eps
-        constant = np.isfinite(variance) and variance <= len(values) * (
-            epsilon * variance + len(values) * (mean * epsilon) ** 2
-        )
-        return float(mean), 1.0 if constant else float(np.sqrt(variance))
+        mean, variance = float(values.mean()), float(values.var())
+        return mean, spread_of(mean, variance, len(values))
     if scale == "minmax":
         center, spread = low, float(high - low)
     else:
@@ -95,6 +90,15 @@ def _fit_scale(values: Floats, scale: str) -> tuple[float, float]:
         if spread < EPSILON:
             spread = float(high - low) / 2
     return float(center), 1.0 if spread < EPSILON else spread
+
+
+def spread_of(mean: float, variance: float, count: int) -> float:
+    """Return the standard deviation of numbers, or 1 where they are constant but for rounding."""
+    # Rounding gives such a column a tiny variance: StandardScaler's bound.
+    epsilon = float(np.finfo(np.float64).eps)
+    with np.errstate(over="ignore"):
+        least = count * (epsilon * variance + count * np.square(mean * epsilon))
+    return 1.0 if np.isfinite(variance) and variance <= least else float(np.sqrt(variance))
 
 
 def _fit_quantiles(values: Floats) -> tuple[float, ...]:

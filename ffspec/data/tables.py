@@ -12,11 +12,12 @@ import polars as pl
 from ffspec.data.arrays import missing_target, no_value
 from ffspec.data.columns import TRUTH, Cells, assemble, codes_of, finite
 from ffspec.data.dates import PARTS, UNIT, Moments, no_dates, parts_of, read_dates
-from ffspec.data.files import Folder, open_table, refuse_large
+from ffspec.data.files import open_table
 from ffspec.data.fitted import DatePart, Order, Reading
 from ffspec.data.held import Held, kept_of_held
 from ffspec.data.incoming import no_places, require_columns
 from ffspec.data.loaded import Floats, Ints, Raw, RawTarget
+from ffspec.data.opening import Folder, refuse_large
 from ffspec.data.pieces import Part
 from ffspec.data.problems import problem, quoted, some
 from ffspec.data.ranking import comparable
@@ -71,8 +72,8 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
     """
     path = ("dataset", table.name)
     with open_table(table, table.path, folder, (*path, "path")) as main:
-        require_columns(_asked(table, by), main.columns)
-        features = _features(table, main.columns, by)
+        require_columns(asked(table, by), main.columns)
+        features = features_of(table, main.columns, by)
         others = [*table.targets, *(name for name in (table.split_column, table.weight, by) if name)]
         used = list(dict.fromkeys([*features, *others]))
         # Several files must be read alike, which is sure of texts alone.
@@ -84,7 +85,7 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
             require_columns(((column, (*path, name)) for column in used), other.columns)
             parts[f"{file}" if file not in parts else f"{file} ({name})"] = other.read(used, plain)
     sheet = _sheet(table, parts)
-    columns = {name: part for feature in features for name, part in _read(sheet, feature, filled=filled)}
+    columns = {name: part for feature in features for name, part in read_feature(sheet, feature, filled=filled)}
     made, levels = assemble(tuple(columns), [cells for cells, _ in columns.values()], path)
     readings = {index: reading for index, (_, reading) in enumerate(columns.values()) if reading is not None}
     return Raw(
@@ -92,14 +93,14 @@ def read_table(table: Table, folder: Folder, *, filled: bool, by: str | None = N
         names=tuple(columns),
         levels=levels,
         readings=readings,
-        target=_target(sheet),
+        target=target_of_sheet(sheet),
         fixed=_fixed(sheet),
         ranks=None if by is None else _ranks(sheet, by),
-        weights=None if table.weight is None else _weights(sheet, table.weight),
+        weights=None if table.weight is None else weights_of(sheet, table.weight),
     )
 
 
-def _asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:
+def asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:
     """Yield every column the spec names, with its place."""
     path = ("dataset", table.name)
     if by is not None:
@@ -114,7 +115,12 @@ def _asked(table: Table, by: str | None) -> Iterator[tuple[str, Path]]:
             yield name, (*path, field, index)
 
 
-def _features(table: Table, columns: Sequence[str], by: str | None) -> list[str]:
+def features_of(table: Table, columns: Sequence[str], by: str | None) -> list[str]:
+    """Return the columns to predict from.
+
+    Raises:
+        SpecError: FF037, there is none, or one without a name.
+    """
     others = {*table.targets, *(table.drop or ()), table.split_column, table.weight}
     if by not in {*(table.categorical or ()), *(table.dates or ()), *table.orders}:
         others.add(by)
@@ -176,14 +182,14 @@ def _ranks(sheet: Sheet, name: str) -> Ints:
     return series.rank("dense").cast(pl.Int64).to_numpy()
 
 
-def _weights(sheet: Sheet, name: str) -> Floats:
+def weights_of(sheet: Sheet, name: str) -> Floats:
     """Return how much each row counts.
 
     Raises:
         SpecError: FF033, a cell is no number of at least 0.
     """
     path = (*sheet.path, "weight")
-    series = _typed(sheet, name, path)
+    series = typed(sheet, name, path)
     if not series.dtype.is_numeric():
         raise problem("FF033", f"column {name!r} must hold weights, numbers of at least 0, found {series.dtype}", path)
     weights = series.cast(pl.Float64).to_numpy().astype(np.float64)
@@ -222,7 +228,7 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
     return fixed
 
 
-def _read(sheet: Sheet, name: str, *, filled: bool) -> Iterator[tuple[str, tuple[Held, Reading | None]]]:
+def read_feature(sheet: Sheet, name: str, *, filled: bool) -> Iterator[tuple[str, tuple[Held, Reading | None]]]:
     """Yield what becomes of a column: itself, or the parts of its dates."""
     if name in (sheet.table.dates or ()):
         for part, values in parts_of(_moments(sheet, name)).items():
@@ -268,7 +274,7 @@ def _feature(sheet: Sheet, name: str) -> Held:
     if name in sheet.floats:
         held = sheet.floats.pop(name)
         return finite(held, name, sheet.path) if isinstance(held, np.ndarray) else held
-    series = _typed(sheet, name, sheet.path)
+    series = typed(sheet, name, sheet.path)
     if name in (sheet.table.categorical or ()):
         texts = series.cast(pl.Boolean) if series.dtype == pl.Boolean else _whole(series)
         return np.array(_texts(texts.cast(pl.String), name, sheet.path), dtype=object)
@@ -297,12 +303,17 @@ def _whole(series: pl.Series) -> pl.Series:
     return series
 
 
-def _target(sheet: Sheet) -> RawTarget:
+def target_of_sheet(sheet: Sheet) -> RawTarget:
+    """Return the target.
+
+    Raises:
+        SpecError: FF032, a row has none; FF033, it is no number or text.
+    """
     table = sheet.table
     columns = []
     for index, name in enumerate(table.targets):
         path = (*sheet.path, "target") if isinstance(table.target, str) else (*sheet.path, "target", index)
-        series = _typed(sheet, name, path)
+        series = typed(sheet, name, path)
         holes = (series.is_null() | series.is_nan()) if series.dtype.is_float() else series.is_null()
         if holes.any():
             rows = [sheet.row(int(row)) for row in np.flatnonzero(holes.to_numpy())]
@@ -325,7 +336,7 @@ def _target_values(series: pl.Series, name: str, path: Path) -> Any:
     return series.to_numpy() if series.dtype == pl.Boolean else np.array(_texts(series, name, path), dtype=object)
 
 
-def _typed(sheet: Sheet, name: str, path: Path) -> pl.Series:
+def typed(sheet: Sheet, name: str, path: Path) -> pl.Series:
     """Return a column as numbers, booleans or texts; missing cells are null, or NaN among numbers.
 
     Raises:

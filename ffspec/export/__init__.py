@@ -59,6 +59,10 @@ def _refuse(spec: Spec) -> None:
         path = ("dataset", spec.dataset.source.name, "weight")
         hint = "leave the column out of the data, or train with ffspec"
         raise SpecError((Diagnostic(code="FF018", message=message, path=path, hint=hint),))
+    if spec.dataset.buffer is not None:
+        message, path = "a script has all rows in memory", ("dataset", spec.dataset.source.name, "streaming")
+        hint = "leave streaming out, if they fit"
+        raise SpecError((Diagnostic(code="FF018", message=message, path=path, hint=hint),))
     if spec.training.refit:
         message, hint = "a script trains one network, not another one behind it", "write --set training.refit=false"
         raise SpecError((Diagnostic(code="FF018", message=message, path=("training", "refit"), hint=hint),))

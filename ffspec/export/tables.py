@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from ffspec.data.files import Folder, read_file
+from ffspec.data.files import read_file
 from ffspec.data.fitted import DatePart, Number
+from ffspec.data.opening import Folder
 from ffspec.data.ranking import comparable
 from ffspec.diagnostics import Diagnostic, SpecError
 from ffspec.export.text import call, comment, filled, literal

@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import polars as pl
 
-from ffspec.data.files import Folder, opening, read_file
+from ffspec.data.files import opening, read_file
 from ffspec.data.incoming import require_columns
+from ffspec.data.opening import Folder
 from ffspec.data.problems import problem, some
 from ffspec.spec import tables
 from ffspec.suggest import suggest

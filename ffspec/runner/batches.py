@@ -5,7 +5,8 @@ Shapes: B batch, F features.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -25,6 +26,21 @@ KEPT_STEPS = 10_000
 """Up to so many, the views of it too."""
 
 
+class Epochs(Protocol):
+    """Gives out the rows of one epoch after the other."""
+
+    shuffled: bool
+    """Whether an order is drawn for every epoch."""
+
+    def epoch(self, taken: int = 0) -> Iterable[Rows]:
+        """Return the rows of every step but of those that have been taken."""
+
+
+def batches_of(train: Batch, settings: Training, order: torch.Generator) -> Epochs:
+    """Return what gives out the training rows; `order` is the stream their order is drawn from."""
+    return Batches(train, settings, order) if train.whole is None else train.whole.batches(settings, order)
+
+
 class Batches:
     """Gives out the rows: one gather for all steps of an epoch, then views of it."""
 
@@ -41,8 +57,16 @@ class Batches:
         self._place: Rows | None = None
         self._views: list[Rows] = []
 
-    def epoch(self) -> Iterable[Rows]:
-        """Return the rows of every step, in a new order if they are shuffled; they hold until the next call."""
+    def epoch(self, taken: int = 0) -> Iterable[Rows]:
+        """Return the rows of every step, in a new order if they are shuffled; they hold until the next call.
+
+        Args:
+            taken: Steps of the epoch that are left out.
+        """
+        steps = self._epoch()
+        return islice(steps, taken, None) if taken else steps
+
+    def _epoch(self) -> Iterable[Rows]:
         if not self.shuffled:
             return self._split(self._train.x, self._train.target, self._train.weight)
         chosen = torch.randperm(self._train.rows, generator=self._order).to(self._train.x.device)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ffspec.builder.loss import WeightedMean
     from ffspec.builder.scaling import TargetScale
+    from ffspec.runner.flow import Flow
     from ffspec.spec.kinds import Loss
     from ffspec.spec.metrics import Metric
 
@@ -47,10 +48,18 @@ class Batch:
     weight: Tensor | None = None
     """How much each row counts, (B,); all the same if None."""
 
+    whole: Flow | None = None
+    """All rows of the split, where these are a sample of rows that are streamed."""
+
     @property
     def rows(self) -> int:
-        """The number of rows."""
+        """The number of rows in memory."""
         return len(self.x)
+
+    @property
+    def total(self) -> int:
+        """The number of rows of the split."""
+        return self.rows if self.whole is None else self.whole.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +154,7 @@ def check(network: nn.Module, splits: Mapping[str, Batch], judge: Judge) -> dict
                 raise EvaluationError(f"two eval-mode passes over the {name} split differ")
             _check_shapes(name, output, batch, judge)
             results[name] = _measured(name, output, batch, judge)
+        results = _of_all_rows(results, network, splits, judge)
     if any(not torch.equal(before, now) for before, now in zip(bits, _bits(network), strict=True)):
         raise EvaluationError("evaluating changed the network's parameters or buffers")
     if not torch.equal(random, torch.get_rng_state()):
@@ -159,7 +169,10 @@ def measure_splits(network: nn.Module, splits: Mapping[str, Batch], judge: Judge
         DivergedError: The output or the loss of a split is not finite.
     """
     with eval_mode(network), torch.inference_mode():
-        return {name: _measured(name, forward(network, batch.x, judge), batch, judge) for name, batch in splits.items()}
+        found = {
+            name: _measured(name, forward(network, batch.x, judge), batch, judge) for name, batch in splits.items()
+        }
+        return _of_all_rows(found, network, splits, judge)
 
 
 @contextmanager
@@ -205,8 +218,7 @@ def _check_shapes(name: str, output: Tensor, batch: Batch, judge: Judge) -> None
 
 
 def _measured(name: str, output: Tensor, batch: Batch, judge: Judge) -> Measures:
-    if not bool(output.isfinite().all()):
-        raise DivergedError(f"the network's output on the {name} split is not finite")
+    refuse_infinite(name, output)
     with judge.autocast():
         loss = float(judge.loss_of(output, batch))
     if not isfinite(loss):
@@ -221,6 +233,29 @@ def _measured(name: str, output: Tensor, batch: Batch, judge: Judge) -> Measures
         weight=batch.weight,
     )
     return {"loss": loss, **found}
+
+
+def refuse_infinite(name: str, output: Tensor) -> None:
+    """Refuse an output for a split that is not finite.
+
+    Raises:
+        DivergedError: It is not.
+    """
+    if not bool(output.isfinite().all()):
+        raise DivergedError(f"the network's output on the {name} split is not finite")
+
+
+def _of_all_rows(
+    found: dict[str, Measures], network: nn.Module, splits: Mapping[str, Batch], judge: Judge
+) -> dict[str, Measures]:
+    """Replace measures of samples by those of all rows, where rows are streamed and a measure is a sum over rows."""
+    flows = {name: batch.whole for name, batch in splits.items() if batch.whole is not None}
+    if not flows:
+        return found
+    from ffspec.runner.tally import tallied
+
+    whole = tallied(network, flows, judge)
+    return {name: {**measures, **whole.get(name, {})} for name, measures in found.items()}
 
 
 def _bits(network: nn.Module) -> list[Tensor]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from ffspec.diagnostics import DivergedError
 from ffspec.planner import steps_in
-from ffspec.runner.batches import Batches, Sum
+from ffspec.runner.batches import Sum, batches_of
 from ffspec.runner.evaluation import measure_splits
 from ffspec.runner.stepping import stepper
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from ffspec.builder.fading import Fading
     from ffspec.builder.scheduler import Schedule
     from ffspec.runner.averaging import Average
+    from ffspec.runner.batches import Epochs
     from ffspec.runner.evaluation import Batch, Judge
     from ffspec.runner.patience import Patience
     from ffspec.runner.stepping import Step
@@ -110,7 +110,7 @@ class Trainer:
         evaluated = self.network if self.average is None else self.average.network
         self.network.train()
         step = stepper(self.network, self.judge, self.optimizers, self.settings, written=self.written)
-        batches = Batches(self.splits["train"], self.settings, self.order)
+        batches = batches_of(self.splits["train"], self.settings, self.order)
         losses = self._sum()
         watched = {name: self.splits[name] for name in self.watched}
         while not cursor.ended and cursor.epoch <= self.epochs:
@@ -143,7 +143,7 @@ class Trainer:
             cursor.total = torch.zeros((), dtype=wide, device=train.x.device)
         return Sum(cursor.total, train.x.dtype)
 
-    def _begin_epoch(self, batches: Batches, losses: Sum) -> None:
+    def _begin_epoch(self, batches: Epochs, losses: Sum) -> None:
         """Set the cursor to the first row of an epoch."""
         cursor = self.cursor
         losses.begin()
@@ -153,14 +153,14 @@ class Trainer:
         if self.watch is not None:
             self.watch.before_epoch(cursor.epoch)
 
-    def _epoch(self, step: Step, batches: Batches, losses: Sum) -> float:
+    def _epoch(self, step: Step, batches: Epochs, losses: Sum) -> float:
         """Take every step of one epoch that is left, and return the mean loss of its rows."""
         cursor = self.cursor
         if cursor.position == 0 or cursor.order is None:
             self._begin_epoch(batches, losses)
         else:  # resumed: the same order is drawn again, and the steps taken are left out
             self.order.set_state(cursor.order)
-        for x_BF, target, weight in islice(batches.epoch(), cursor.position, None):
+        for x_BF, target, weight in batches.epoch(cursor.position):
             if self.fading is not None:
                 self.fading.before_step(self._done())
             counted = x_BF.shape[0] if weight is None else float(weight.sum())
@@ -182,7 +182,7 @@ class Trainer:
 
     def _done(self) -> int:
         """Return the steps taken so far; every epoch has as many."""
-        train = self.splits["train"].rows
+        train = self.splits["train"].total
         per_epoch = steps_in(train, self.settings.batch_size, drop_last=self.settings.drop_last)
         return (self.cursor.epoch - 1) * (per_epoch or 0) + self.cursor.position
 

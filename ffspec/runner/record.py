@@ -194,11 +194,13 @@ def environment(spec: Spec) -> dict[str, Any]:
 
 def fingerprint(loaded: Loaded) -> dict[str, Any]:
     """Return what identifies the data: columns, classes, and rows and content hash of every split."""
-    splits = {}
+    splits: dict[str, dict[str, Any]] = {}
     for name, split in loaded.splits.items():
         digest = hashlib.sha256()
         for array in (split.x, split.y, *([] if split.weight is None else [split.weight])):
             digest.update(np.ascontiguousarray(array).data)
         splits[name] = {"rows": len(split), "sha256": digest.hexdigest()}
     classes = None if loaded.classes is None else list(loaded.classes)
-    return {"features": list(loaded.features), "targets": list(loaded.targets), "classes": classes, "splits": splits}
+    found = {"features": list(loaded.features), "targets": list(loaded.targets), "classes": classes, "splits": splits}
+    # Of rows that are streamed the hashes above are those of samples.
+    return found if loaded.stream is None else {**found, "files": loaded.stream.digests(), "rows": loaded.stream.rows}

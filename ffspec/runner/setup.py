@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from ffspec.builder.fading import Fading
-from ffspec.builder.fitting import fit_rows, fit_targets, target_scale_of
+from ffspec.builder.fitting import fit_moments, fit_rows, fit_targets, target_scale_of
 from ffspec.builder.loss import build_loss, build_weighted, encode
 from ffspec.builder.network import build_network, parameter_type
 from ffspec.builder.optimizer import build_optimizers
@@ -17,6 +17,7 @@ from ffspec.builder.scheduler import Schedule
 from ffspec.diagnostics import UnavailableDeviceError
 from ffspec.runner.averaging import Average
 from ffspec.runner.evaluation import Batch, Judge
+from ffspec.runner.flow import Flow
 from ffspec.runner.loop import Trainer
 from ffspec.runner.patience import Patience
 from ffspec.seeds import derive
@@ -62,9 +63,15 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     dtype = parameter_type(spec.training.precision)
     network = build_network(plan, seed=spec.seed, precision=spec.training.precision)
     # A copy of its own, as of the rows: where a view begins can decide how a sum is rounded.
-    fit_targets(network, torch.from_numpy(loaded.splits["train"].y).clone())
+    _fit_targets(network, loaded)
     judge = judge_of(spec, plan, loaded, device, target_scale_of(network))
-    splits = {name: _batch(split, judge, dtype, device) for name, split in loaded.splits.items()}
+    convert = partial(_batch, judge=judge, dtype=dtype, device=device)
+    splits = {name: convert(split) for name, split in loaded.splits.items()}
+    if loaded.stream is not None:
+        splits = {
+            name: replace(batch, whole=Flow(stream=loaded.stream, split=name, convert=convert))
+            for name, batch in splits.items()
+        }
     fit_rows(network.to(device), splits["train"].x)
     return Setup(
         spec=spec,
@@ -152,8 +159,7 @@ def choose_device(name: str) -> torch.device:
 def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale: TargetScale | None = None) -> Judge:
     """Return what evaluates the network of a spec on this data; `scale` knows the units of its target."""
     classes = loaded.facts.outputs if loaded.facts.target == "classes" else None
-    y = torch.from_numpy(loaded.splits["train"].y)
-    counts = [] if classes is None else torch.bincount(y, minlength=classes).tolist()
+    counts = [] if classes is None else _class_counts(loaded, classes)
     bf16, dtype = spec.training.precision == "bf16", parameter_type(spec.training.precision)
     weighed = loaded.splits["train"].weight is not None
     return Judge(
@@ -167,6 +173,23 @@ def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale
         members=members_of(plan.steps),
         independent=are_independent(plan.steps),
     )
+
+
+def _fit_targets(network: nn.Sequential, loaded: Loaded) -> None:
+    if loaded.stream is None:
+        fit_targets(network, torch.from_numpy(loaded.splits["train"].y).clone())
+    elif loaded.classes is None:
+        targets = loaded.stream.targets
+        known = (torch.from_numpy(one) for one in (targets.mean, targets.deviation, targets.low, targets.high))
+        fit_moments(network, *known)
+
+
+def _class_counts(loaded: Loaded, classes: int) -> list[int]:
+    """Return how many training rows there are of each class."""
+    if loaded.stream is not None:
+        return list(loaded.stream.classes)
+    counts: list[int] = torch.bincount(torch.from_numpy(loaded.splits["train"].y), minlength=classes).tolist()
+    return counts
 
 
 def _batch(split: Split, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:

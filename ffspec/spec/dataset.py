@@ -234,11 +234,19 @@ class Dataset(Node):
         return derive(seed if own is None else own, "split")
 
     @property
+    def buffer(self) -> int | None:
+        """The rows in memory at a time, where they are streamed; else None."""
+        return self.source.buffer if isinstance(self.source, tables.Parquet) else None
+
+    @property
     def by(self) -> str | None:
         """The column whose values keep rows together."""
         return self.split.by if isinstance(self.split, Split) else None
 
     def _check_table(self, table: tables.Table) -> None:
+        for name in ("stratify", "by", "folds") if isinstance(table, tables.Parquet) and table.streaming else ():
+            message = "must be left out where rows are streamed: which split a row is in is decided group by group"
+            require(not getattr(self.split, name, None), message, "split", name)
         require(self.by not in table.targets, f"must not be the target, found '{self.by}'", "split", "by")
         if table.split_column is not None:
             message = "must not stand beside 'split_column', which says where each row belongs"

@@ -135,11 +135,36 @@ class Csv(Table):
         return self
 
 
+class Streaming(Node):
+    """How rows are streamed from a file."""
+
+    buffer_size: int = Field(
+        262_144, ge=1, le=1_000_000_000, description="Rows in memory at a time, which are shuffled among each other."
+    )
+
+
 @final
 class Parquet(Table):
     """An Apache Parquet file."""
 
     name: ClassVar[str] = "parquet"
+    streaming: Annotated[Streaming | bool, Either("true, false or a mapping with buffer_size")] = Field(
+        False,
+        description="Read the rows from the file in every pass, some at a time, instead of holding them in memory.",
+    )
+
+    @model_validator(mode="after")
+    def _check_streaming(self) -> Self:
+        message = "must be error where rows are streamed: drop the rows when the file is written"
+        require(not self.streaming or self.missing_target == "error", message, "missing_target")
+        return self
+
+    @property
+    def buffer(self) -> int | None:
+        """The rows of the window that streamed rows are shuffled in; None where they are not streamed."""
+        if isinstance(self.streaming, Streaming):
+            return self.streaming.buffer_size
+        return Streaming.model_construct().buffer_size if self.streaming else None
 
 
 @final

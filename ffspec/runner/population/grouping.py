@@ -77,6 +77,8 @@ def obstacle(member: Member) -> str | None:
         return "bf16 has no form for many networks at once"
     if training.device != "cpu":
         return f"only a CPU trains many networks as one, and the device is {training.device}"
+    if member.loaded.stream is not None:
+        return "rows that are streamed have no form for many networks at once"
     if any(split.weight is not None for split in member.loaded.splits.values()):
         return "rows with weights have no form for many networks at once"
     return None
