@@ -27,6 +27,8 @@ def shortage(needed: int) -> str | None:
 
 def shown(size: float) -> str:
     """Return a number of bytes in a unit that leaves few digits."""
+    if size < 100_000:
+        return f"{size / 1000:,.1f} kB"
     for unit in ("MB", "GB", "TB", "PB"):
         size /= 1000 if unit != "MB" else 1_000_000
         if size < 999.95:

@@ -58,7 +58,8 @@ def test_a_classic_trains(path: Path) -> None:
 
 def test_every_static_rule_has_faults() -> None:
     known = {*(rule.about.code for rule in STATIC), *(code.code for code in PLANNING)}
-    assert set(codes()) == known - {"FF029"}  # what the memory holds is the machine's to say
+    # What the memory holds is the machine's to say, and rows are streamed from files, which no seeded spec has.
+    assert set(codes()) == known - {"FF029", "FF129"}
 
 
 @pytest.mark.parametrize(("fault", "number"), SEEDED)

@@ -225,7 +225,7 @@ def test_a_small_parquet_file_of_many_rows_is_refused(folder: Path, scarce: None
     assert (folder / "a.parquet").stat().st_size < 10_000
     value = {"parquet": {"path": "a.parquet", "target": "y"}, "split": "none"}
     [(code, place, message, hint)] = refused(value, folder)
-    assert (code, place, hint) == ("FF039", "dataset.parquet.path", FEWER)
+    assert (code, place, hint) == ("FF039", "dataset.parquet.path", f"write streaming: true beside its path, {FEWER}")
     assert re.fullmatch(LARGE + r"a\.parquet needs about (9|10)\.\d MB, 1\.0 MB are free", message)
 
 
@@ -259,13 +259,14 @@ training: {batch_size: SIZE, epochs: 1}
 
 
 TOO_LARGE = [
-    ("adam", "1000", "32", "4: 334.1 MB; weights and optimizer 321.2 MB, rows 0.1 MB, a batch 12.8 MB",
+    ("adam", "1000", "32",
+     "4: 334.1 MB; rows 72.0 kB, parameters 192.7 MB, optimizer state 128.5 MB, activations 12.8 MB",
      "make the layers narrower, or take sgd"),
-    ("sgd", "1000", "32", "4: 205.6 MB; weights and optimizer 192.7 MB, rows 0.1 MB, a batch 12.8 MB",
+    ("sgd", "1000", "32", "4: 205.6 MB; rows 72.0 kB, parameters 192.7 MB, activations 12.8 MB",
      "make the layers narrower"),
-    ("sgd", "10000", "all", "5: 577.1 MB; weights and optimizer 192.7 MB, rows 0.4 MB, a batch 384.0 MB",
+    ("sgd", "10000", "all", "5: 577.1 MB; rows 0.4 MB, parameters 192.7 MB, activations 384.0 MB",
      "write a smaller batch_size"),
-    ("sgd", "9000000", "32", "1: 1.1 GB; weights and optimizer 192.7 MB, rows 648.0 MB, a batch 262.1 MB",
+    ("sgd", "9000000", "32", "1: 1.1 GB; rows 648.0 MB, parameters 192.7 MB, activations 262.1 MB",
      "take fewer rows or columns"),
 ]  # fmt: skip
 
@@ -343,7 +344,7 @@ def test_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0.0 MB"), (1_234_567, "1.2 MB"), (999_949_999, "999.9 MB"), (999_950_000, "1.0 GB"), (3.2e9, "3.2 GB"),
+    [(0, "0.0 kB"), (1_234_567, "1.2 MB"), (999_949_999, "999.9 MB"), (999_950_000, "1.0 GB"), (3.2e9, "3.2 GB"),
      (5e13, "50.0 TB"), (4e19, "40,000.0 PB")],
 )  # fmt: skip
 def test_sizes_are_shown_in_few_digits(size: float, text: str) -> None:

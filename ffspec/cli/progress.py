@@ -10,6 +10,8 @@ import click
 from ffspec.cli import options
 from ffspec.cli.details import details
 from ffspec.cli.table import count, figure, interval, table
+from ffspec.limits import shown
+from ffspec.rules.memory import needs, told
 from ffspec.rules.outcomes import LINEAR
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ffspec.runner.result import Result
     from ffspec.spec.root import Spec
 
+LARGE = 100_000_000
+"""From so many bytes on, a training says what it takes."""
 LINES = 10
 """How many epochs are printed where there is no terminal to draw a bar on; all, of up to twice as many."""
 
@@ -47,6 +51,9 @@ class Reporter:
         self._epochs = plan.epochs
         rows = ", ".join(f"{count(number)} {name}" for name, number in plan.facts.rows.items())
         click.echo(f"{spec.name or 'network'}: {count(plan.parameters)} parameters; rows: {rows}")
+        needed = needs(plan, dict(spec))
+        if sum(needed.values()) >= LARGE:
+            click.echo(f"memory: {shown(sum(needed.values()))}, of which {told(needed)}")
         del before, directory
         if sys.stdout.isatty():
             self._draw_bar()

@@ -63,6 +63,7 @@ def _as_text(title: str, spec: Spec, plan: Plan) -> str:
     lines[place:place] = [f"  {'groups' * (not index):<10} {line}" for index, line in enumerate(_groups(spec, plan))]
     lines.insert(1, f"  {'rows':<10} {_rows_of(plan)}")
     lines.append(f"  {'training':<10} {_training(spec, plan)}")
+    lines.append(f"  {'memory':<10} {_memory(spec, plan)}")
     lines.append(f"  {'gradients':<10} {gradients_of(spec.training, plan)}")
     if spec.sweep is not None:
         lines.append(f"  {'sweep':<10} {_sweep(spec)}")
@@ -116,6 +117,17 @@ def _sweep(spec: Spec) -> str:
     return described(space_of(spec, as_value(spec)))
 
 
+def _memory(spec: Spec, plan: Plan) -> str:
+    """Say what a training takes at least."""
+    from ffspec.limits import shown
+    from ffspec.rules.memory import needs, told
+
+    parts = needs(plan, dict(spec))
+    unknown = None in {plan.parameters, plan.facts.features, plan.facts.rows.get("train")}
+    sizes = f"{shown(sum(parts.values()))}: {told(parts)}"
+    return f"{sizes}, as far as is known before the data is read" if unknown else sizes
+
+
 def _groups(spec: Spec, plan: Plan) -> Iterator[str]:
     """Yield a line for each group of parameters, if the optimizer has groups."""
     from ffspec.spec.grouping import described
@@ -137,6 +149,7 @@ def _line(value: Any) -> str:
 
 
 def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
+    from ffspec.rules.memory import needs
     from ffspec.written import gradients_of
 
     return {
@@ -151,6 +164,7 @@ def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
         "loss": str(plan.loss),
         "optimizer": str(plan.optimizer),
         "groups": [*_groups(spec, plan)],
+        "memory": needs(plan, dict(spec)),
         "gradients": str(gradients_of(spec.training, plan)),
         **({} if spec.sweep is None else {"sweep": _sweep(spec)}),
     }

@@ -44,6 +44,7 @@ CSV_COPIES = 3
 """How often a text file is held at once: as bytes, as text, and as what polars reads."""
 CELL = {Csv: 48, Table: 24}
 """The bytes that reading a cell takes at least, as measured: of a text file it is a text first."""
+STREAM = "write streaming: true beside its path, take fewer rows, or leave columns out"
 
 
 def read_file(table: Table, name: str, folder: Folder, path: Path) -> pl.DataFrame:
@@ -135,7 +136,7 @@ def _large_parquet(file: BinaryIO, name: str, path: Path) -> Opened | None:
     column = _column_reader(file, columns, name, path)
 
     def read(used: Sequence[str], plain: frozenset[str]) -> Part:
-        refuse_large(page + rows * len(used) * CELL[Table] // 6, name, path)
+        refuse_large(page + rows * len(used) * CELL[Table] // 6, name, path, STREAM)
         return pieces.read_columns(column, {one: kinds[one] for one in used}, plain)
 
     return Opened(columns, read)
@@ -186,7 +187,7 @@ def _parquet(data: bytes, name: str, path: Path) -> pl.DataFrame:
         columns = pl.read_parquet_schema(io.BytesIO(data))
         rows = int(pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item())
         refuse_wide(len(columns), name, path)
-        refuse_large(len(data) + page + rows * len(columns) * CELL[Table], name, path)
+        refuse_large(len(data) + page + rows * len(columns) * CELL[Table], name, path, STREAM)
         return pl.read_parquet(io.BytesIO(data)) if rows else pl.DataFrame(schema=columns)
     except UNREADABLE as error:
         raise no_parquet(data[:4], name, path, error) from None

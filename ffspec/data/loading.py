@@ -121,7 +121,7 @@ def _streamed(  # noqa: PLR0913 - as for `load`
     from ffspec.data.streamed.loading import load_streamed
 
     folder = Folder(directory, open=allow_outside)
-    return load_streamed(dataset, seed=derive(seed, "split"), folder=folder, wants=wants, single=single)
+    return load_streamed(dataset, seed=dataset.split_seed(seed), folder=folder, wants=wants, single=single)
 
 
 def _refuse_large(needed: int, rows: int, features: int, path: Path, hint: str) -> None:

@@ -66,6 +66,7 @@ STATIC: tuple[StaticRule, ...] = (
     settings.StrangeTraining(),
     settings.EqualUnits(),
     settings.IdleSchedule(),
+    obstacles.Streamed(),
     calibration.TemperatureInPlace(),
     categories.CodesAsNumbers(),
     calibration.ThresholdOfTwoClasses(),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ffspec.codes import Code
 from ffspec.limits import shortage, shown
-from ffspec.rules.rule import StaticRule
+from ffspec.rules.rule import DataRule, StaticRule
 from ffspec.spec.ensembles import members_of
 from ffspec.spec.step import LINEARS
 from ffspec.spec.training import settled
@@ -14,7 +14,8 @@ from ffspec.spec.training import settled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ffspec.diagnostics import Diagnostic
+    from ffspec.data import Loaded
+    from ffspec.diagnostics import Diagnostic, Path
     from ffspec.planner import Draft, Plan
     from ffspec.spec.step import Step
 
@@ -27,8 +28,13 @@ EVALUATED = 16_384
 """The rows of which an evaluation computes the output at once; those of all members of an ensemble count."""
 
 
+PARAMETERS, STATE, ROWS, ACTIVATIONS = "parameters", "optimizer state", "rows", "activations"
+SAMPLE, PIECE = 100_000, 262_144
+"""Of rows that are streamed, those of each split that are kept, and those that are read at a time, at most."""
+
+
 @final
-class TooLarge(StaticRule):
+class TooLarge(StaticRule, DataRule):
     """FF029: a training that the memory has no room for."""
 
     about: ClassVar[Code] = Code(
@@ -42,52 +48,92 @@ class TooLarge(StaticRule):
         "optimizer: {lbfgs: {history_size: 10000}}\ntraining: {epochs: 1000, batch_size: all}\n",
         right="layers: [{linear: 500}, relu, {linear: 500}, relu, linear]\noptimizer: adam\n",
         optional=True,
+        source="docs.pytorch.org, torch.optim: the state of each algorithm",
     )
 
     def find(self, draft: Draft) -> Iterator[Diagnostic]:
         """Add up what is known."""
+        yield from self._judge(draft, loaded=False)
+
+    def inspect(self, draft: Draft, loaded: Loaded) -> Iterator[Diagnostic]:
+        """Add up what there must be beside the rows that have been loaded."""
+        del loaded
+        yield from self._judge(draft, loaded=True)
+
+    def _judge(self, draft: Draft, *, loaded: bool) -> Iterator[Diagnostic]:
         if draft.plan is None or draft.problems or draft.parts["training"].device != "cpu":
             return
-        parts = needs(draft.plan, draft.parts)
+        parts = needs(draft.plan, draft.parts, loaded=loaded)
         lack = shortage(sum(parts.values()))
         if lack is not None:
-            largest = max(parts, key=lambda name: parts[name])
-            narrower = "make the layers narrower" + (", or take sgd" if _states(draft.plan, draft.parts) else "")
-            path, hint = {
-                WEIGHTS: (("optimizer",), narrower),
-                ROWS: (("dataset",), "take fewer rows or columns"),
-                BATCH: (("training", "batch_size"), "write a smaller batch_size"),
-            }[largest]
-            told = ", ".join(f"{name} {shown(size)}" for name, size in parts.items())
-            yield self.report(f"a training must fit into memory, but this one {lack} ({told})", path, hint=hint)
+            path, hint = _mend(parts, draft)
+            message = f"a training must fit into memory, but this one {lack} ({told(parts)})"
+            yield self.report(message, path, hint=hint)
 
 
-WEIGHTS, ROWS, BATCH = "weights and optimizer", "rows", "a batch"
+def _mend(parts: Mapping[str, int], draft: Draft) -> tuple[Path, str]:
+    """Return where the most is taken, and what to write instead."""
+    largest = max(parts, key=lambda name: parts[name])
+    if largest == ACTIVATIONS:
+        return ("training", "batch_size"), "write a smaller batch_size"
+    if largest != ROWS:
+        narrower = "make the layers narrower"
+        return ("optimizer",), f"{narrower}, or take sgd" if parts[STATE] else narrower
+    dataset = draft.parts.get("dataset")
+    if dataset is None:
+        return ("dataset",), "take fewer rows or columns"
+    if dataset.buffer is not None:
+        return ("dataset", dataset.source.name, "streaming"), "write a smaller buffer_size"
+    if dataset.source.name == "parquet":
+        return ("dataset", "parquet"), "write streaming: true beside its path, or take fewer rows or columns"
+    return ("dataset",), "take fewer rows or columns"
 
 
-def needs(plan: Plan, parts: Mapping[str, Any]) -> dict[str, int]:
-    """Return the bytes that a training takes at least, beside those of the loaded rows; what is unknown counts as 0."""
+def told(parts: Mapping[str, int]) -> str:
+    """Say what takes how much."""
+    return ", ".join(f"{name} {shown(size)}" for name, size in parts.items() if size)
+
+
+def needs(plan: Plan, parts: Mapping[str, Any], *, loaded: bool = False) -> dict[str, int]:
+    """Return the bytes that a training takes at least; what is unknown counts as 0.
+
+    Args:
+        plan: The plan.
+        parts: The parts of the spec.
+        loaded: Whether the rows have been loaded, and do not count.
+    """
     training, facts = parts["training"], plan.facts
     number = 8 if training.precision == "float64" else 4
     # The weights, their gradients, and a copy to see how far the first step of an epoch moves them.
-    kept = 3 + _states(plan, parts) + (training.early_stopping is not None)
+    kept = 3 + (training.early_stopping is not None) + (training.ema is not None)
     rows = {name: count or 0 for name, count in facts.rows.items()}
     asked = settled(training, rows.get("train", 0)).batch_size
     size = min(asked, rows.get("train", 0)) if isinstance(asked, int) else rows.get("train", 0)
-    # As float64 the tensors are the loaded rows themselves. Shuffled rows are gathered once an epoch.
-    held = sum(rows.values()) if number == 4 else 0
-    gathered = rows.get("train", 0) if training.shuffle and size < rows.get("train", 0) else 0
     leaves = [*_leaves(plan.steps)]
     widest = max((count * (step.output[-1] or 0) for step, count in leaves), default=0)
     # Until its gradient is known, a linear keeps what it received; the first one's are rows.
     inputs = [count * (step.input[-1] or 0) for step, count in leaves if step.call.target in LINEARS]
     trained = size * (sum(inputs[1:]) + widest)
     evaluated = min(EVALUATED // members_of(plan.steps), max(rows.values(), default=0)) * widest
+    parameters = plan.parameters or 0
     return {
-        WEIGHTS: number * (plan.parameters or 0) * kept,
-        ROWS: number * (facts.features or 0) * (held + gathered),
-        BATCH: number * max(trained, evaluated),
+        ROWS: number * (facts.features or 0) * _rows(parts, rows, size, loaded=loaded),
+        PARAMETERS: number * parameters * kept,
+        STATE: number * parameters * _states(plan, parts),
+        ACTIVATIONS: number * max(trained, evaluated),
     }
+
+
+def _rows(parts: Mapping[str, Any], rows: Mapping[str, int], size: int, *, loaded: bool) -> int:
+    """Return how many rows are in memory at once, those of a batch not counted again."""
+    train, dataset = rows.get("train", 0), parts.get("dataset")
+    buffer: int | None = None if dataset is None else dataset.buffer
+    if buffer is not None:  # a window and the one before it, what is being read, and the samples
+        window = min(buffer, train)
+        return 2 * window + min(PIECE, window) + (0 if loaded else sum(min(count, SAMPLE) for count in rows.values()))
+    # Shuffled rows are gathered once an epoch.
+    gathered = train if parts["training"].shuffle and size < train else 0
+    return gathered + (0 if loaded else sum(rows.values()))
 
 
 def _leaves(steps: Sequence[Step], count: int = 1) -> Iterator[tuple[Step, int]]:

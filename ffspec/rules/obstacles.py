@@ -95,3 +95,31 @@ class LonelyRow(StaticRule):
             message = f"batch_norm needs two rows or more in every training batch, found {found}"
             edit = Edit(action="set", path=("training", "drop_last"), value=True, safe=False)
             yield self.report(message, here, hint="write drop_last: true, or another batch_size", edit=edit)
+
+
+@final
+class Streamed(StaticRule):
+    """FF129: a training that needs all rows at hand, of rows that are streamed."""
+
+    about: ClassVar[Code] = Code(
+        code="FF129",
+        title="all rows at once, where they are streamed",
+        reason="Rows that are streamed are never all in memory: a step cannot be of all of them, and training again on "
+        "the training and validation rows together (refit) would need another division of the file.",
+        wrong="dataset: {parquet: {path: rides.parquet, target: fare, streaming: true}}\ntraining: {batch_size: all}\n",
+        right="dataset: {parquet: {path: rides.parquet, target: fare, streaming: true}}\n"
+        "training: {batch_size: auto}\n",
+        source="Bottou and Bousquet 2008, The Tradeoffs of Large Scale Learning",
+    )
+
+    def find(self, draft: Draft) -> Iterator[Diagnostic]:
+        """Look at the loop."""
+        dataset, training = draft.parts.get("dataset"), draft.parts.get("training")
+        if dataset is None or training is None or dataset.buffer is None:
+            return
+        if training.batch_size == "all":
+            message = "a step must be of so many rows where rows are streamed, found batch_size: all"
+            yield self.report(message, ("training", "batch_size"), hint="write batch_size: auto, say")
+        if training.refit:
+            message = "refit needs the training and validation rows in memory, but they are streamed"
+            yield self.report(message, ("training", "refit"), hint="leave it out")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ffspec.rules import columns, divisions, labels, targets
+from ffspec.rules import columns, divisions, labels, memory, targets
 
 if TYPE_CHECKING:
     from ffspec.rules.rule import DataRule
 
 DATA: tuple[DataRule, ...] = (
+    memory.TooLarge(),
     targets.NarrowOutput(),
     columns.Features(),
     columns.TargetSize(),

@@ -50,7 +50,8 @@ class Gathered:
         """Look at the targets of a piece."""
         is_number = raw.values.dtype.kind in "fiu"
         if is_number:
-            self.targets.add(raw.values[train].reshape(len(train), -1).astype(np.float64))
+            values = raw.values if raw.values.ndim == 2 else raw.values.reshape(-1, 1)
+            self.targets.add(values[train].astype(np.float64))
         if self.labels is not None:
             self.labels = np.unique(np.concatenate([self.labels, np.unique(raw.values)]))
             labels, counts = np.unique(raw.values[train], return_counts=True)

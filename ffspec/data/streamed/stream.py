@@ -35,7 +35,8 @@ class Coder:
     def code(self, raw: RawTarget) -> Floats | Ints:
         """Return class codes of shape (N,), or values of shape (N, C)."""
         if self.labels is None:
-            return np.ascontiguousarray(raw.values, dtype=np.float64).reshape(len(raw.values), -1)
+            values = np.ascontiguousarray(raw.values, dtype=np.float64)
+            return values if values.ndim == 2 else values.reshape(-1, 1)
         if self.labels.dtype.kind != "O":
             return np.searchsorted(self.labels, raw.values).astype(np.int64)
         place = {label: code for code, label in enumerate(self.labels.tolist())}
