@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,11 @@ import torch
 
 import ffspec
 from ffspec.data import load_spec
+from ffspec.runner.metrics import measure
 from ffspec.runner.population import Member, groups, member_of, train_together
+from ffspec.runner.population.measuring import metrics_of
+from ffspec.spec.losses import LOSSES
+from ffspec.spec.metrics import find_metric
 
 TEXT = """\
 dataset: {classification: {n_samples: 90, n_features: 5}, split: {validation: 0.2, test: 0.2}}
@@ -120,3 +125,38 @@ def test_members_that_differ_in_numbers_only_train_as_one(overrides: tuple[str, 
 def test_what_cannot_be_one_network_says_why(overrides: tuple[str, ...], reason: str) -> None:
     found = groups([member(*overrides), member("seed=1", *overrides)])
     assert [(group.indices, group.reason) for group in found] == [((0, 1), reason)]
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("same", [True, False])
+def test_metrics_of_all_members_are_those_of_each(columns: int, same: bool) -> None:
+    random = torch.Generator().manual_seed(0)
+    for loss, names in (
+        ("mse", ["max_error", "r2", "mse", "rmse", "mae"]),
+        ("cross_entropy", ["f1", "accuracy"]),
+        ("bce_with_logits", ["accuracy", "roc_auc"]),
+    ):
+        spec = next(kind for kind in LOSSES if kind.name == loss)()
+        classes = None if loss == "mse" else max(columns, 2)
+        shape = (4, 20, columns if loss != "cross_entropy" else max(columns, 2))
+        output = torch.randn(shape, generator=random)
+        truth = torch.randn(shape, generator=random).double()
+        if classes is not None:
+            truth = torch.randint(0, classes, (4, 20), generator=random)
+        truths = [truth[0 if same else place] for place in range(4)]
+        wanted = names if columns == 1 else names[1:]
+        chosen = [metric for metric in map(find_metric, wanted) if metric is not None]
+        judge: Any = SimpleNamespace(spec=spec, classes=classes, metrics=chosen)
+        found = metrics_of(output, truths, truth[:1] if same else truth, judge)
+        for place, one in enumerate(found):
+            expected = measure(output[place], truths[place], spec, classes, chosen)
+            assert [*one] == [*expected]
+            assert one == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_target_that_is_always_the_same_has_no_share_of_variance() -> None:
+    (r2,) = (metric for metric in [find_metric("r2")] if metric is not None)
+    spec = next(kind for kind in LOSSES if kind.name == "mse")()
+    judge: Any = SimpleNamespace(spec=spec, classes=None, metrics=[r2])
+    truth = torch.ones(5, 1).double()
+    assert metrics_of(torch.ones(1, 5, 1), [truth], truth.unsqueeze(0), judge) == [{"r2": 1.0}]

@@ -150,9 +150,7 @@ def repeat(
             made.append(one)
             _keep(together, one)
             listener.on_member(len(made))
-        result = _estimated(made, review.told, None if together is None else together.path, resplit=resplit)
-        if together is not None:
-            together.write_json(SEEDS, as_plain(result))
+        result = _estimated(made, review.told, together, resplit=resplit)
     finally:
         if together is not None:
             together.close()
@@ -232,14 +230,14 @@ def _means(found: Mapping[str, Estimates]) -> dict[str, dict[str, float]]:
 
 
 def _estimated(
-    made: Sequence[Trained], findings: tuple[Diagnostic, ...], directory: Path | None, *, resplit: bool
+    made: Sequence[Trained], findings: tuple[Diagnostic, ...], together: RunDirectory | None, *, resplit: bool
 ) -> Repeated:
     whole = [one for one in made if one.error is None]
     if not whole:
         raise DivergedError(f"the training of every seed diverged; of the first, {made[0].error}")
     spec = made[0].member.spec
     before, after = _estimates([one.before for one in whole]), _estimates([one.after for one in whole])
-    return Repeated(
+    result = Repeated(
         spec=spec,
         resplit=resplit,
         seeds=tuple(one.member.spec.seed for one in made),
@@ -249,8 +247,11 @@ def _estimated(
         baselines=_baselines(made),
         expectations=tuple(expectations(spec.checks, _means(before), _means(after))),
         findings=findings,
-        directory=directory,
+        directory=None if together is None else together.path,
     )
+    if together is not None:
+        together.write_json(SEEDS, as_plain(result))
+    return result
 
 
 def _baselines(made: Sequence[Trained]) -> tuple[Baseline, ...]:

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from ffspec.diagnostics import DivergedError
 from ffspec.runner.evaluation import ROWS_AT_ONCE
-from ffspec.runner.metrics import measure
-from ffspec.runner.population.rows import stacked
+from ffspec.runner.population.measuring import metrics_of
+from ffspec.runner.population.rows import shared, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ffspec.builder.population.losses import MemberLosses
     from ffspec.builder.population.network import Network
-    from ffspec.runner.evaluation import Measures
+    from ffspec.runner.evaluation import Batch, Measures
     from ffspec.runner.setup import Setup
 
 Found = "dict[str, Measures] | DivergedError"
@@ -38,6 +38,7 @@ class Evaluation:
 
     def __init__(self, setups: Sequence[Setup], names: Sequence[str], losses: MemberLosses) -> None:
         self._setups, self._losses = setups, losses
+        self._truths = {name: _truth([setup.splits[name] for setup in setups]) for name in names}
         self._rows = {name: stacked([setup.splits[name] for setup in setups]) for name in names}
 
     def measures(self, network: Network) -> list[dict[str, Measures] | DivergedError]:
@@ -48,6 +49,7 @@ class Evaluation:
                 output = outputs(network, x)
                 fine = output.isfinite().flatten(1).all(dim=1).tolist()
                 losses = self._loss(name, output, target)
+                metrics = self._metrics(name, output, fine)
                 for place, made in enumerate(found):
                     if isinstance(made, DivergedError):
                         continue
@@ -56,7 +58,7 @@ class Evaluation:
                     elif not isfinite(losses[place]):
                         found[place] = DivergedError(f"the loss on the {name} split is {losses[place]}")
                     else:
-                        made[name] = {"loss": losses[place], **self._metrics(name, place, output[place])}
+                        made[name] = {"loss": losses[place], **metrics[place]}
         return found
 
     def _loss(self, name: str, output: Tensor, target: Tensor) -> list[float]:
@@ -69,10 +71,15 @@ class Evaluation:
         means: list[float] = self._losses.means(output, target if index else target.transpose(1, 2)).tolist()
         return means
 
-    def _metrics(self, name: str, place: int, output: Tensor) -> Measures:
-        setup = self._setups[place]
-        judge = setup.judge
-        return measure(output, setup.splits[name].y, judge.spec, judge.classes, judge.metrics)
+    def _metrics(self, name: str, output: Tensor, fine: list[bool]) -> list[Measures]:
+        truths = [setup.splits[name].y for setup in self._setups]
+        output = output if all(fine) else output.nan_to_num(0.0, 0.0, 0.0)  # of those that are not fine nothing is told
+        return metrics_of(output, truths, self._truths[name], self._setups[0].judge)
+
+
+def _truth(batches: Sequence[Batch]) -> Tensor:
+    """Return the target of each member as data; of all, where they share it."""
+    return torch.stack([batch.y for batch in (batches[:1] if shared(batches) else batches)])
 
 
 def outputs(network: Network, x: Tensor) -> Tensor:
