@@ -21,17 +21,31 @@ LAYERS = frozenset(
     {f"nn.{name}" for name in (
         "Linear", "ReLU", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "Tanh", "Softplus",
         "Hardtanh", "ReLU6", "Hardsigmoid", "Hardswish", "LogSigmoid", "Softshrink", "Hardshrink", "Threshold", "GLU",
-        "Softmax", "LogSoftmax", "Identity", "Dropout",
-    )} | {f"ffspec.{name}" for name in ("NTKLinear", "Scale", "TargetScale", "Temperature")}
+        "Softmax", "LogSoftmax", "Identity", "Flatten", "Dropout", "BatchNorm1d", "LayerNorm",
+    )} | {f"ffspec.{name}" for name in (
+        "NTKLinear", "Scale", "TargetScale", "Temperature", "StackedLinear", "StackedNTKLinear", "StackedScale",
+        "MemberScale",
+    )}
 )  # fmt: skip
 """The layers whose gradients are written out."""
 
-BLOCKS: frozenset[str] = frozenset()
+BLOCKS = frozenset({"ffspec.Residual", "ffspec.Ensemble", "ffspec.SharedEnsemble"})
 """The blocks that are written out if what is in them is."""
 
 LOSSES = frozenset(
     f"nn.{name}Loss"
-    for name in ("BCE", "BCEWithLogits", "CrossEntropy", "NLL", "MSE", "SmoothL1", "Huber", "SoftMargin", "MultiMargin")
+    for name in (
+        "BCE",
+        "BCEWithLogits",
+        "CrossEntropy",
+        "NLL",
+        "MSE",
+        "L1",
+        "SmoothL1",
+        "Huber",
+        "SoftMargin",
+        "MultiMargin",
+    )
 )
 """The losses whose gradients are written out."""
 
@@ -61,7 +75,9 @@ def gradients_of(training: Training, plan: Plan) -> Gradients:
     if reason:
         return Gradients(written=False, reason=reason)
     left = [*dict.fromkeys(_left(plan.steps))]
-    if plan.loss.target not in LOSSES or plan.loss.arguments.get("label_smoothing"):
+    told = plan.loss.arguments
+    both = told.get("label_smoothing") and told.get("weight") is not None
+    if plan.loss.target not in LOSSES or both or told.get("beta") == 0:
         left.append(f"the loss {plan.loss.target.partition('.')[2]}")
     return Gradients(written=True, by_autograd=tuple(left))
 

@@ -14,10 +14,23 @@ from torch import Tensor, nn
 
 import ffspec
 from ffspec import planner, written
+from ffspec.builder.backward.blocks import BLOCKS
 from ffspec.builder.backward.passes import Pass
 from ffspec.builder.backward.table import LAYERS, LOSSES
-from ffspec.builder.modules import PerceptronLoss
+from ffspec.builder.modules import PerceptronLoss, Residual
 from ffspec.builder.optimizer import state_of
+from ffspec.builder.scaling import NTKLinear, Scale
+from ffspec.builder.stacked import (
+    Ensemble,
+    MemberScale,
+    SharedEnsemble,
+    StackedBatchNorm,
+    StackedLayerNorm,
+    StackedLinear,
+    StackedNTKLinear,
+    StackedPReLU,
+    StackedScale,
+)
 from ffspec.builder.streams import untouched
 from ffspec.cli import _exit_code
 from ffspec.data import load_spec
@@ -29,6 +42,7 @@ from tests import test_components as tables
 ROOT = Path(__file__).parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 WIDTH, WIDE = 4, 6
+MEAN: Any = {"members": 3, "combine": "mean"}
 ROWS = (32, 32, 7, 1)
 """The batches of a test: the buffers of the second are those of the first, and then come smaller ones."""
 
@@ -82,6 +96,8 @@ MODULES = [
     ("batch_norm", nn.BatchNorm1d(WIDTH)),
     ("rms_norm", nn.RMSNorm(WIDTH)),
     ("prelu", nn.PReLU()),
+    ("residual, nested", Residual(nn.Tanh(), Residual(nn.Linear(4, 4), nn.Identity()), nn.ReLU())),
+    ("residual without weights", Residual(nn.ReLU())),
     ("dropout: 0", nn.Dropout(0.0)),
 ]
 
@@ -98,6 +114,58 @@ def test_a_layer_has_the_gradients_of_autograd(text: str, module: nn.Module, dty
     for network, outputs in ((first, 2), (behind, 2), (last, width)):
         given = WIDTH if network is first else 3
         assert_same_gradients(network, nn.MSELoss(), batches_of(given, outputs, dtype)[single])
+
+
+ENSEMBLES: dict[str, list[nn.Module]] = {
+    "independent": [Ensemble(StackedLinear(3, 4, 9), nn.Tanh(), StackedLinear(3, 9, 2, bias=False), **MEAN)],
+    "ntk": [
+        Scale(4),
+        Ensemble(StackedNTKLinear(3, 4, 8), nn.SiLU(), nn.Dropout(0.2), StackedNTKLinear(3, 8, 2), **MEAN),
+    ],
+    "activation first": [Ensemble(nn.ReLU(), nn.Dropout(0.5), StackedScale(3, 4), StackedLinear(3, 4, 2), **MEAN)],
+    "normalised": [
+        Ensemble(
+            StackedLinear(3, 4, 8),
+            StackedBatchNorm(3, 8),
+            StackedPReLU(3),
+            Residual(StackedLinear(3, 8, 8), nn.GELU(), StackedLayerNorm(3, 8)),
+            nn.Flatten(2),
+            StackedLinear(3, 8, 2),
+            **MEAN,
+        )
+    ],
+    "shared": [
+        SharedEnsemble(
+            MemberScale(3, 4),
+            nn.Linear(4, 8),
+            nn.BatchNorm1d(8),
+            nn.ReLU(),
+            nn.Dropout(0.1),
+            StackedLinear(3, 8, 2),
+            **MEAN,
+        )
+    ],
+    "shared, behind": [
+        nn.Linear(4, 4),
+        SharedEnsemble(MemberScale(3, 4), NTKLinear(4, 8), nn.Tanh(), StackedLinear(3, 8, 2), **MEAN),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_an_ensemble_has_the_gradients_of_autograd(name: str) -> None:
+    torch.manual_seed(2)
+    network = nn.Sequential(*ENSEMBLES[name])
+    for parameter in network.parameters():
+        nn.init.normal_(parameter)
+    batches = [(x, target.repeat(3, 1)) for x, target in batches_of(4, 2, torch.float32)[:3]]
+    assert_same_gradients(network, nn.MSELoss(), batches)
+
+
+def test_a_single_number_has_the_gradients_of_autograd() -> None:
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Linear(1, 1), nn.Tanh(), nn.Linear(1, 33), nn.Tanh(), nn.Linear(33, 1), nn.Linear(1, 17))
+    assert_same_gradients(network, nn.MSELoss(), [(torch.randn(rows, 1), torch.randn(rows, 17)) for rows in (1, 2, 1)])
 
 
 CRITERIA: dict[str, tuple[str, nn.Module]] = {
@@ -259,7 +327,8 @@ def test_what_is_written_out_has_a_name_without_torch() -> None:
     def named(kinds: Any) -> set[str]:
         return {f"{'nn' if kind.__module__.startswith('torch.nn') else 'ffspec'}.{kind.__name__}" for kind in kinds}
 
-    assert named(LAYERS) == written.LAYERS | written.BLOCKS
+    assert named(LAYERS) == written.LAYERS
+    assert named(BLOCKS) == written.BLOCKS
     assert named(LOSSES) == written.LOSSES
 
 
@@ -277,9 +346,9 @@ def test_a_trained_network_owns_its_parameters() -> None:
 
 SHOWN = {
     "without autograd, to the same bits": ("[{linear: 4}, relu, linear]", "cross_entropy", "{}"),
-    "without autograd, to the same bits, but for PReLU, Residual, the loss CrossEntropyLoss": (
+    "without autograd, to the same bits, but for PReLU, Softsign, the loss CrossEntropyLoss": (
         "[prelu, {residual: [{linear: 4}, softsign]}, prelu, linear]",
-        "{cross_entropy: {label_smoothing: 0.1}}",
+        "{cross_entropy: {label_smoothing: 0.1, weight: balanced}}",
         "{}",
     ),
     "by autograd: bf16 casts while it computes": ("[linear]", "cross_entropy", "{precision: bf16}"),

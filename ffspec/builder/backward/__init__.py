@@ -6,7 +6,7 @@ buffers that are made once. The operations are the same and so are the bits; a l
 differentiated by autograd, alone.
 
 A layer is a `Pair`, two functions that share what they must remember; `table.py` says which pair belongs to which
-module, `losses.py` does so for losses, and `passes.py` strings them together. Rows may have any axes in front, such as
-one of members: what acts on each number or on the last axis needs no other form for a stack of networks, and what has
-weights of its own for each member is one more row of the table (`stacked.py`).
+layer and loss, `blocks.py` strings them together, and `passes.py` adds the loss. Rows may have any axes in front, such
+as one of members: what acts on each number or on the last axis needs no other form for a stack of networks, and what
+has weights of its own for each member is one more row of the table (`stacked.py`).
 """

@@ -1,4 +1,4 @@
-"""Functions of each number alone, and those over the last axis.
+"""Functions of each number alone and those over the last axis, and what changes nothing but the shape.
 
 Each is two operations of PyTorch. The second works on the gradient and on the result or on the input, and overwrites
 the gradient.
@@ -216,5 +216,20 @@ def log_softmax(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FB
     def backward(gradient: Tensor) -> Tensor:
         aten._log_softmax_backward_data.out(gradient, made, -1, made.dtype, out=above)  # noqa: SLF001 - as above
         return above
+
+    return Pair(forward, backward)
+
+
+def flatten(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of torch.nn.Flatten."""
+    del wanted
+    layer: Any = module
+    start, shape = layer.start_dim, x.shape
+
+    def forward(x: Tensor) -> Tensor:
+        return x.flatten(start)
+
+    def backward(gradient: Tensor) -> Tensor:
+        return gradient.view(shape)
 
     return Pair(forward, backward)

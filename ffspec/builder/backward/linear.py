@@ -27,22 +27,14 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
     into = gradient_of(weight)
     matrix = weight.detach()
     turned = matrix.t()
-    given, seen, seen_turned = x, made, made.t()
-    if bias is None:
+    given, seen, seen_turned, single = x, made, made.t(), x.numel() == 1
+    shift = None if bias is None else bias.detach()
+    row = None if bias is None else gradient_of(bias).view(1, -1)
 
-        def forward(x: Tensor) -> Tensor:
-            nonlocal given
-            given = x
-            return torch.mm(x, turned, out=made)
-
-        row = None
-    else:
-        shift, row = bias.detach(), gradient_of(bias).view(1, -1)
-
-        def forward(x: Tensor) -> Tensor:
-            nonlocal given
-            given = x
-            return torch.addmm(shift, x, turned, out=made)
+    def forward(x: Tensor) -> Tensor:
+        nonlocal given
+        given = x
+        return torch.mm(x, turned, out=made) if shift is None else torch.addmm(shift, x, turned, out=made)
 
     def backward(gradient: Tensor) -> Tensor:
         nonlocal seen, seen_turned
@@ -51,7 +43,10 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
         if row is not None:  # first, while the gradient is still near
             torch.sum(gradient, ROWS, True, out=row)
         torch.mm(seen_turned, given, out=into)
-        return gradient if above is None else torch.mm(gradient, matrix, out=above)
+        if above is None:
+            return gradient
+        # A single number lies in columns as well as in rows, and PyTorch takes it for columns.
+        return torch.mm(turned, seen_turned, out=above) if single else torch.mm(gradient, matrix, out=above)
 
     return Pair(forward, backward, spare=True)
 

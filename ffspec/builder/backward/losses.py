@@ -6,7 +6,7 @@ Shapes: B batch, C classes or target columns.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ MEAN = 1
 """PyTorch's number for a mean over the rows."""
 NONE_LEFT_OUT = -100
 """The class whose rows PyTorch leaves out: there is none."""
+
+_log_softmax = aten._log_softmax.default  # noqa: SLF001 - the operation's name
+_log_softmax_back = aten._log_softmax_backward_data.default  # noqa: SLF001 - as above
 
 LossPair: TypeAlias = Callable[..., tuple[Tensor, Tensor]]
 """Takes outputs and targets, and weights of the rows if there are any; returns the loss and the gradient of the
@@ -121,15 +124,49 @@ def nll(module: nn.Module, root: Tensor) -> LossPair:
 
 def cross_entropy(module: nn.Module, root: Tensor) -> LossPair:
     """Return the pair of torch.nn.CrossEntropyLoss: log_softmax, and nll of it."""
-    smoothing: Any = module.label_smoothing
+    smoothing, weight = cast("tuple[float, Tensor | None]", (module.label_smoothing, module.weight))
     if smoothing:
-        return by_autograd(module, root)
+        return by_autograd(module, root) if weight is not None else _smoothed(smoothing, root)
     inner = nll(module, root)
 
     def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        logarithms = aten._log_softmax.default(output, 1, False)  # noqa: SLF001 - the operation's name
+        logarithms = _log_softmax(output, 1, False)
         loss, gradient = inner(logarithms, target)
-        back = aten._log_softmax_backward_data.default  # noqa: SLF001 - as above
-        return loss, back(gradient, logarithms, 1, output.dtype)
+        return loss, _log_softmax_back(gradient, logarithms, 1, output.dtype)
+
+    return pair
+
+
+def _smoothed(smoothing: float, root: Tensor) -> LossPair:
+    """Return the pair of the mean of two: nll, and the mean of the negative logarithms of all classes."""
+    share, each, count, seen = root * (1 - smoothing), root, root, False
+
+    def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal seen, count, each
+        rows, classes = output.shape
+        if not seen:  # the first batch tells how many rows and classes there are
+            seen, count = True, torch.tensor(rows, device=output.device)
+            each = -(root * (smoothing / classes) / count)
+        logarithms = _log_softmax(output, 1, False)
+        loss, total = aten.nll_loss_forward.default(logarithms, target, None, MEAN, NONE_LEFT_OUT)
+        even = logarithms.sum(1).neg_().sum().div_(count)
+        loss = loss * (1 - smoothing) + even * (smoothing / classes)
+        gradient = aten.nll_loss_backward.default(share, logarithms, target, None, MEAN, NONE_LEFT_OUT, total)
+        return loss, _log_softmax_back(gradient.add_(each), logarithms, 1, output.dtype)
+
+    return pair
+
+
+def l1(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of torch.nn.L1Loss: the sign of every difference, over their number."""
+    del module
+    share = root  # until the first batch tells how many numbers there are
+
+    def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal share
+        if share is root:
+            share = root / output.numel()
+        difference = output - target
+        return difference.abs().mean(), difference.sgn_().mul_(share)
 
     return pair

@@ -1,11 +1,12 @@
-"""Which pair belongs to which module, and to which loss; all others are differentiated by autograd."""
+"""Which pair belongs to which layer, and to which loss; all others are differentiated by autograd."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from ffspec.builder import calibration, scaling
-from ffspec.builder.backward import activations, chance, linear, losses
+from ffspec.builder import calibration, scaling, stacked
+from ffspec.builder.backward import activations, chance, linear, losses, norms
+from ffspec.builder.backward import stacked as members
 from ffspec.builder.backward.losses import MakeLoss
 from ffspec.builder.backward.pair import Make
 
@@ -36,10 +37,20 @@ LAYERS: dict[type[nn.Module], Make] = {
     nn.Softmax: activations.softmax,
     nn.LogSoftmax: activations.log_softmax,
     nn.Identity: activations.nothing,
+    nn.Flatten: activations.flatten,
     nn.Dropout: chance.dropout,
+    nn.BatchNorm1d: norms.batch_norm,
+    nn.LayerNorm: norms.layer_norm,
+    stacked.StackedLinear: members.linear,
+    stacked.StackedNTKLinear: members.ntk_linear,
+    stacked.StackedScale: members.scale,
+    stacked.MemberScale: members.scale,
     scaling.TargetScale: activations.nothing,
     calibration.Temperature: activations.nothing,
 }
+
+STRIDED = frozenset({stacked.StackedLinear, stacked.StackedNTKLinear, stacked.StackedScale, stacked.MemberScale})
+"""The layers whose pair is right for rows that do not lie one behind the other, as those that members share."""
 
 OVERWRITING: dict[type[nn.Module], Make] = {
     nn.ReLU: activations.relu_over,
@@ -54,6 +65,7 @@ LOSSES: dict[type[nn.Module], MakeLoss] = {
     nn.CrossEntropyLoss: losses.cross_entropy,
     nn.NLLLoss: losses.nll,
     nn.MSELoss: losses.mse,
+    nn.L1Loss: losses.l1,
     nn.SmoothL1Loss: losses.smooth_l1,
     nn.HuberLoss: losses.huber,
     nn.SoftMarginLoss: losses.soft_margin,
