@@ -70,7 +70,7 @@ def test_points_are_ordinary_runs() -> None:
     found = ffspec.sweep(TEXT)
     assert [trial.number for trial in found.trials] == [*range(12)]
     assert found.trials[0].point == {}
-    assert all(list(trial.measures) == ["loss", "accuracy"] for trial in found.trials)
+    assert all(list(trial.measures) == ["loss"] for trial in found.trials), "nothing else decides"
     for trial in found.trials[:4]:
         alone = ffspec.run(found.space.spec(trial.point))
         assert trial.value == pytest.approx(alone.after["validation"]["loss"], rel=1e-5)
@@ -84,7 +84,7 @@ def test_the_best_is_a_plain_spec_that_runs_to_the_same_bits(tmp_path: Path) -> 
     assert found.result.directory == found.directory / "best" / "001"
     path = found.directory / "best.yaml"
     assert path.read_text(encoding="utf-8").splitlines()[0] == (
-        f"# Of 12 points the best validation.loss: {found.best.value:.6g}."
+        f"# Of 12 points the best validation.loss: {found.best.value:.5g}."
     )
     again = ffspec.run(path, out=tmp_path / "again")
     assert again.spec == found.result.spec == found.best_spec

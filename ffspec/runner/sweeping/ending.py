@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ffspec.runner.sweeping.training import Ground
     from ffspec.runner.sweeping.trials import Trial
 
-SEEDS = 8
+SEEDS = 5
 """Seeds with which the best and the spec as it stands are compared, at most."""
 
 

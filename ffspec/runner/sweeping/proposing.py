@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ffspec.runner.sweeping import studies
+from ffspec.runner.sweeping.trials import sure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ class Proposed:
         self._curve.append(float(value))
         if self._live is None or number == 0:
             return None
-        self._live.report(float(value), row["epoch"])
+        self._live.report(sure(float(value)), row["epoch"])
         self._pruned = bool(self._live.should_prune())
         return self._pruned
 

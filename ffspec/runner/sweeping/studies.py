@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, SpecError
+from ffspec.runner.sweeping.trials import sure
 from ffspec.seeds import derive
 from ffspec.spec.metrics import larger_is_better
 from ffspec.spec.sweep import Int, LogInt, LogUniform, rounded
@@ -109,12 +110,12 @@ def frozen(trial: Trial, space: Space) -> Any:
     """Return a trial as optuna keeps it; one that says nothing of the axes as a failed one."""
     optuna = library(f"method: {space.sweep.method}")
     states = optuna.trial.TrialState
-    curve = dict(enumerate(trial.curve, start=1))
+    curve = {epoch: sure(value) for epoch, value in enumerate(trial.curve, start=1)}
     if trial.number == 0 or (trial.value is None and not trial.pruned):
         return optuna.trial.create_trial(state=states.FAIL, system_attrs=trial.notes or {}, intermediate_values=curve)
     return optuna.trial.create_trial(
         state=states.PRUNED if trial.pruned else states.COMPLETE,
-        value=trial.curve[-1] if trial.pruned else trial.value,
+        value=sure(trial.curve[-1] if trial.value is None else trial.value),
         params=params_of(trial.point, space),
         distributions=distributions(space),
         intermediate_values=curve,

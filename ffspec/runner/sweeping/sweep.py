@@ -22,7 +22,7 @@ from ffspec.runner.sweeping.log import Log
 from ffspec.runner.sweeping.proposing import Proposed
 from ffspec.runner.sweeping.sharing import Shared
 from ffspec.runner.sweeping.training import CHOOSING, Ground, Rows
-from ffspec.runner.sweeping.trials import Sweeping, best_of
+from ffspec.runner.sweeping.trials import Sweeping, best_of, sure
 from ffspec.writer import dump
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _end(book: Book, ground: Ground, errand: Errand, owned: RunDirectory | None,
     text = dump(spec)
     if owned is not None:
         spec = moved(spec, owned.path)
-        text = f"# Of {len(trials)} points the best {space.sweep.metric}: {best.value:.6g}.\n{dump(spec)}"
+        text = f"# Of {len(trials)} points the best {space.sweep.metric}: {sure(best.value or 0.0):g}.\n{dump(spec)}"
         owned.write(places.BEST, text)
         shutil.rmtree(owned.path / "best", ignore_errors=True)  # of a run that was stopped
     out = None if owned is None else owned.path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ffspec.rules.points import unchosen
 from ffspec.runner.population import groups, member_of, train_together
 from ffspec.runner.sweeping.trials import Trial
 from ffspec.spec.base import to_plain
+from ffspec.spec.training import Checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +97,11 @@ class Ground:
         _refuse(spec, examine(dict(spec), loaded.facts))
         if CHOOSING not in loaded.splits:
             raise SpecError((unchosen(self.space),))
-        return member_of(spec, loaded)
+        made = member_of(spec, loaded)
+        # After every epoch it measures what decides, and nothing else: metrics may take longer than the training.
+        named = tuple(name for name in (self.space.sweep.metric.partition(".")[2],) if name != "loss")
+        slim = made.spec.model_copy(update={"metrics": named, "checks": Checks.model_construct()})
+        return replace(made, spec=slim)
 
     def train(self, points: Mapping[int, Point], observe: Observe | None = None) -> Iterator[Trial]:
         """Train points, and yield what became of each as soon as it is known; not in their order.

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ffspec.runner.sweeping.margin import Margin
     from ffspec.spec.root import Spec
 
+DIGITS = 5
+"""Significant digits that decide. A network trained beside others differs from one trained alone in the seventh or so,
+and which others there are depends on where a sweep was stopped."""
+
 SEED = "seed"
 """The axis that changes nothing but chance."""
 
@@ -86,9 +90,14 @@ def best_of(trials: Iterable[Trial], metric: str) -> Trial | None:
     settings: dict[str, list[float]] = {}
     for trial in trials:
         if not trial.pruned:
-            value = inf if trial.value is None else sign * trial.value
+            value = inf if trial.value is None else sign * sure(trial.value)
             settings.setdefault(setting(trial), []).append(value)
-    return min(known, key=lambda trial: (mean(settings[setting(trial)]), sign * (trial.value or 0.0), trial.number))
+    return min(known, key=lambda trial: (mean(settings[setting(trial)]), sign * sure(trial.value or 0.0), trial.number))
+
+
+def sure(value: float) -> float:
+    """Return a value in the digits that decide."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def setting(trial: Trial) -> str:
@@ -100,4 +109,4 @@ def ranked(trials: Sequence[Trial], metric: str) -> list[Trial]:
     """Return trials with a value, the best first."""
     sign = -1 if larger_is_better(metric) else 1
     known = [trial for trial in trials if trial.value is not None]
-    return sorted(known, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+    return sorted(known, key=lambda trial: (sign * sure(trial.value or 0.0), trial.number))
