@@ -37,42 +37,53 @@ class Optimizer:
         self._name, self._blocks = name, blocks
         self.flat, self.gradient = flat, gradient
         self.groups: list[dict[str, Any]] = []
-        self._alike = False
-        self._spread: dict[str, tuple[list[float], Tensor]] = {}
+        self._alike: dict[str, bool] = {}
+        """Whether all members have the same, of each argument."""
+        self._known: dict[str, float | Tensor] = {}
+        self._scratch = torch.empty_like(flat)
         self.state: dict[str, Tensor] = {}
         """Running means and the like, flat."""
         self.steps = 0
 
     def tell(self, groups: Sequence[Group]) -> None:
-        """Take note of the arguments of each member."""
+        """Take note of the arguments of each member; one will do where all have the same."""
         wanted = ARGUMENTS[self._name]
-        self.groups = [{name: group[name] for name in wanted} for group in groups]
-        self._alike = all(group == self.groups[0] for group in self.groups)
+        found = [{name: group[name] for name in wanted} for group in groups]
+        if found != self.groups:
+            self.groups, self._known = found, {}
+            self._alike = {name: all(group[name] == found[0][name] for group in found) for name in wanted}
 
     def step(self) -> None:
         """Take a step of every member."""
         self.steps += 1
-        if self._alike and self._name in FUSED:
+        if self._name in FUSED and all(self._alike.values()):
             FUSED[self._name](self, self.groups[0])
         else:
             UPDATES[self._name](self)
 
-    def number(self, name: str, of: Callable[[Group], float]) -> float | Tensor:
+    def number(self, of: Callable[[Group], float], *names: str, until: str = "told") -> float | Tensor:
         """Return a number that follows from a member's arguments: a float if it is the same for all, else flat.
 
         Args:
-            name: What it is. A tensor made for it is used again while the numbers stay the same.
             of: How it follows.
+            names: The arguments it follows from.
+            until: What it is called, so that it is known until other arguments are told; "step": it changes every step.
         """
-        if self._alike:
+        if all(self._alike[name] for name in names):
             return of(self.groups[0])
-        values = [of(group) for group in self.groups]
-        if all(value == values[0] for value in values):
-            return values[0]
-        known = self._spread.get(name)
-        if known is None or known[0] != values:
-            known = self._spread[name] = (values, self._blocks.spread(values, self.flat))
-        return known[1]
+        if until == "step":
+            return self._blocks.spread([of(group) for group in self.groups], self.flat)
+        if until not in self._known:
+            self._known[until] = self._blocks.spread([of(group) for group in self.groups], self.flat)
+        return self._known[until]
+
+    def argument(self, name: str) -> float | Tensor:
+        """Return an argument that is a number."""
+        return self.number(lambda group: float(group[name]), name, until=name)
+
+    def root(self, square: Tensor) -> Tensor:
+        """Return the square root, in a place that is used again."""
+        return torch.sqrt(square, out=self._scratch)
 
     def running(self, name: str, start: float | Tensor = 0.0) -> Tensor:
         """Return a part of the state, which starts from a value."""
@@ -80,12 +91,12 @@ class Optimizer:
             self.state[name] = torch.zeros_like(self.flat).add_(start)
         return self.state[name]
 
-    def subtract(self, direction: Tensor, size: float | Tensor) -> None:
-        """Go against a direction, so far."""
+    def subtract(self, direction: Tensor, size: float | Tensor, times: float = 1.0) -> None:
+        """Go against a direction, so far times a factor."""
         if isinstance(size, Tensor):
-            self.flat.addcmul_(direction, size, value=-1)
+            self.flat.addcmul_(direction, size, value=-times)
         else:
-            self.flat.add_(direction, alpha=-size)
+            self.flat.add_(direction, alpha=-size * times)
 
     def taken(self, blocks: Blocks, flat: Tensor, gradient: Tensor, members: Tensor) -> Optimizer:
         """Return what goes on with fewer members, by their places."""
@@ -97,35 +108,30 @@ class Optimizer:
 
 def _decayed(own: Optimizer) -> Tensor:
     """Return the gradients with those of the L2 penalty."""
-    decay = own.number("weight_decay", lambda group: float(group["weight_decay"]))
+    decay = own.argument("weight_decay")
     if isinstance(decay, Tensor):
         return own.gradient.addcmul_(own.flat, decay)
     return own.gradient.add_(own.flat, alpha=decay) if decay else own.gradient
-
-
-def _lr(own: Optimizer) -> float | Tensor:
-    return own.number("lr", lambda group: float(group["lr"]))
-
-
-def _eps(own: Optimizer) -> float | Tensor:
-    return own.number("eps", lambda group: float(group["eps"]))
 
 
 def _sgd(own: Optimizer) -> None:
     """torch.optim.SGD."""
     gradient = _decayed(own)
     if any(group["momentum"] for group in own.groups):
-        momentum = own.number("momentum", lambda group: float(group["momentum"]))
-        first = "momentum" not in own.state
+        momentum, first = own.argument("momentum"), "momentum" not in own.state
         buffer = own.running("momentum")
         if first:
             buffer.copy_(gradient)
         else:
-            # Without a momentum, PyTorch knows of no dampening.
-            share = own.number("share", lambda group: 1.0 - float(group["dampening"] if group["momentum"] else 0.0))
+            share = own.number(_undampened, "dampening", "momentum", until="share")
             buffer.mul_(momentum).add_(gradient * share)
         gradient = gradient + buffer * momentum if own.groups[0]["nesterov"] else buffer
-    own.subtract(gradient, _lr(own))
+    own.subtract(gradient, own.argument("lr"))
+
+
+def _undampened(group: Group) -> float:
+    """Return the share of the gradient in the momentum; without a momentum, PyTorch knows of no dampening."""
+    return 1.0 - float(group["dampening"] if group["momentum"] else 0.0)
 
 
 def _adam(own: Optimizer) -> None:
@@ -135,15 +141,17 @@ def _adam(own: Optimizer) -> None:
 
 def _adamw(own: Optimizer) -> None:
     """torch.optim.AdamW (arXiv 1711.05101, algorithm 2)."""
-    own.flat.mul_(own.number("kept", lambda group: 1 - float(group["lr"]) * float(group["weight_decay"])))
+    own.flat.mul_(
+        own.number(lambda group: 1 - float(group["lr"]) * float(group["weight_decay"]), "lr", "weight_decay", until="w")
+    )
     _adam_step(own, own.gradient)
 
 
 def _adam_step(own: Optimizer, gradient: Tensor) -> None:
     steps, mean, square = own.steps, own.running("mean"), own.running("square")
-    mean.lerp_(gradient, own.number("new", lambda group: 1 - float(group["betas"][0])))
-    square.mul_(own.number("old2", lambda group: float(group["betas"][1])))
-    new = own.number("new2", lambda group: 1 - float(group["betas"][1]))
+    mean.lerp_(gradient, own.number(lambda group: 1 - float(group["betas"][0]), "betas", until="new"))
+    square.mul_(own.number(lambda group: float(group["betas"][1]), "betas", until="old2"))
+    new = own.number(lambda group: 1 - float(group["betas"][1]), "betas", until="new2")
     if isinstance(new, Tensor):
         square.addcmul_(gradient * new, gradient)
     else:
@@ -151,38 +159,44 @@ def _adam_step(own: Optimizer, gradient: Tensor) -> None:
     if own.groups[0]["amsgrad"]:
         largest = own.running("largest")
         square = torch.maximum(largest, square, out=largest)
-    root = own.number("root", lambda group: sqrt(1 - group["betas"][1] ** steps))
-    denominator = square.sqrt().div_(root).add_(_eps(own))
-    size = own.number("size", lambda group: float(group["lr"]) / (1 - group["betas"][0] ** steps))
-    own.subtract(mean / denominator, size)
+    corrected = own.number(lambda group: sqrt(1 - group["betas"][1] ** steps), "betas", until="step")
+    denominator = own.root(square).div_(corrected).add_(own.argument("eps"))
+    started = own.number(lambda group: 1 - float(group["betas"][0]) ** steps, "betas", until="step")
+    direction = torch.div(mean, denominator, out=denominator)
+    if isinstance(started, Tensor):
+        own.subtract(direction.div_(started), own.argument("lr"))
+    else:
+        own.subtract(direction, own.argument("lr"), 1 / started)
 
 
 def _rmsprop(own: Optimizer) -> None:
     """torch.optim.RMSprop."""
     gradient = _decayed(own)
-    square = own.running("square").mul_(own.number("alpha", lambda group: float(group["alpha"])))
-    new = own.number("new", lambda group: 1 - float(group["alpha"]))
+    square = own.running("square").mul_(own.argument("alpha"))
+    new = own.number(lambda group: 1 - float(group["alpha"]), "alpha", until="new")
     square.add_(gradient.square() * new)
     if own.groups[0]["centered"]:
         mean = own.running("mean")
         mean.lerp_(gradient, new)
         root = square.addcmul(mean, mean, value=-1).sqrt_()
     else:
-        root = square.sqrt()
-    direction = gradient / root.add_(_eps(own))
+        root = own.root(square)
+    direction = torch.div(gradient, root.add_(own.argument("eps")), out=root)
     if any(group["momentum"] for group in own.groups):
-        buffer = own.running("momentum").mul_(own.number("momentum", lambda group: float(group["momentum"])))
-        direction = buffer.add_(direction)
-    own.subtract(direction, _lr(own))
+        direction = own.running("momentum").mul_(own.argument("momentum")).add_(direction)
+    own.subtract(direction, own.argument("lr"))
 
 
 def _adagrad(own: Optimizer) -> None:
     """torch.optim.Adagrad."""
     gradient, steps = _decayed(own), own.steps
-    start = own.number("start", lambda group: float(group["initial_accumulator_value"]))
+    start = own.argument("initial_accumulator_value")
     total = own.running("total", start).addcmul_(gradient, gradient)
-    size = own.number("size", lambda group: float(group["lr"]) / (1 + (steps - 1) * float(group["lr_decay"])))
-    own.subtract(gradient / total.sqrt().add_(_eps(own)), size)
+    size = own.number(
+        lambda group: float(group["lr"]) / (1 + (steps - 1) * float(group["lr_decay"])), "lr", "lr_decay", until="step"
+    )
+    root = own.root(total).add_(own.argument("eps"))
+    own.subtract(torch.div(gradient, root, out=root), size)
 
 
 def _fused_sgd(own: Optimizer, group: Group) -> None:
