@@ -14,7 +14,7 @@ import pytest
 import ffspec
 from ffspec import document
 from ffspec.diagnostics import InterruptedRunError, SpecError, StorageError
-from ffspec.runner.sweeping import Silent, Sweeping, Trial
+from ffspec.runner.sweeping import Silent, Sweeping, Trial, training
 from ffspec.runner.sweeping.log import LOG, Log
 from ffspec.runner.sweeping.trials import best_of
 from ffspec.sweeps import resume_sweep
@@ -234,6 +234,25 @@ def test_arrays_may_take_the_place_of_the_rows(tmp_path: Path) -> None:
     assert found.directory == tmp_path / "small" / "001"
     with pytest.raises(SpecError, match=r"'validation\.loss' needs a validation split, and the dataset has none"):
         ffspec.sweep(text, {"train": data["train"]})
+
+
+def test_rows_that_differ_from_point_to_point_are_not_all_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = TEXT.replace("layers.0.linear.out_features: [4, 6]", "seed: {int: [0, 99]}")
+    whole = ffspec.sweep(text)
+    monkeypatch.setattr(training, "HELD", 3 * 120 * (2 * 4 + 8))
+    held: list[int] = []
+    let_go = training.Rows.let_go
+
+    def noted(rows: training.Rows) -> None:
+        held.append(len(rows._same))
+        let_go(rows)
+
+    monkeypatch.setattr(training.Rows, "let_go", noted)
+    found = ffspec.sweep(text)
+    assert held == [5, 5, 5], "of twelve points, and of the seeds the best is compared with"
+    values = [(one.value, other.value) for one, other in zip(found.trials, whole.trials, strict=True)]
+    assert all(one == pytest.approx(other, rel=1e-5) for one, other in values)
+    assert found.best.number == whole.best.number
 
 
 def test_without_optuna_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

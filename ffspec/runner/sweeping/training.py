@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ffspec import document
 from ffspec.data import load_spec
 from ffspec.diagnostics import Diagnostic, Severity, SpecError
 from ffspec.points import BadPoint
 from ffspec.review import Review
-from ffspec.rules import examine, inspect
+from ffspec.rules import examine
 from ffspec.rules.points import unchosen
 from ffspec.runner.population import groups, member_of, train_together
+from ffspec.runner.record import fingerprint
 from ffspec.runner.sweeping.trials import Trial
 from ffspec.spec.base import to_plain
 from ffspec.spec.training import Checks
@@ -34,12 +33,18 @@ CHOOSING = "validation"
 """The split a sweep chooses by: it looks at no other."""
 
 
+HELD = 2**29
+"""Bytes of rows that differ from point to point, as where the seed divides them, that are held at a time."""
+
+
 @dataclass
 class Rows:
     """The rows of the points: read once for all points that have the same."""
 
     arrays: Any = None
     allow_outside: bool = False
+    held: int = 0
+    """The bytes of all rows that are held, beside the first."""
     _loaded: dict[str, Loaded] = field(default_factory=dict)
     _same: dict[str, Loaded] = field(default_factory=dict)
 
@@ -54,8 +59,17 @@ class Rows:
             loaded = load_spec(spec, self.arrays, allow_outside=self.allow_outside)
             # Whether the seed decides about the rows, only the rows can tell; a population wants to know that they are
             # the same.
-            self._loaded[key] = self._same.setdefault(digest_of(loaded), loaded)
+            first = self._same.setdefault(digest_of(loaded), loaded)
+            if first is loaded and len(self._same) > 1:
+                self.held += sum(split.x.nbytes + split.y.nbytes for split in loaded.splits.values())
+            self._loaded[key] = first
         return self._loaded[key]
+
+    def let_go(self) -> None:
+        """Forget all rows."""
+        self.held = 0
+        self._loaded.clear()
+        self._same.clear()
 
     def _key(self, spec: Spec) -> str:
         fixed = isinstance(self.arrays, Mapping)
@@ -66,12 +80,9 @@ class Rows:
 
 def digest_of(loaded: Loaded) -> str:
     """Return what identifies the rows, their types and what they mean."""
-    digest = hashlib.blake2b(repr((loaded.features, loaded.targets, loaded.classes, loaded.facts)).encode())
-    for name, split in loaded.splits.items():
-        for array in (split.x, split.y, *([] if split.weight is None else [split.weight])):
-            digest.update(f"{name} {array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    types = {name: (str(split.x.dtype), str(split.y.dtype)) for name, split in loaded.splits.items()}
+    said = json.dumps(fingerprint(loaded), sort_keys=True, default=str)
+    return hashlib.blake2b(f"{said} {types} {loaded.facts}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -116,8 +127,18 @@ class Ground:
                 members[number] = self.member(point)
             except SpecError as error:
                 yield self._failed(number, point, error)
-        numbers, listed = list(members), list(members.values())
-        for group in groups(listed):
+            if self.rows.held > HELD:
+                yield from self._train(members, points, observe)
+                members = {}
+                self.rows.let_go()
+        yield from self._train(members, points, observe)
+
+    def _train(
+        self, members: Mapping[int, Member], points: Mapping[int, Point], observe: Observe | None
+    ) -> Iterator[Trial]:
+        """Train members, those of each group together."""
+        numbers = list(members)
+        for group in groups(list(members.values())):
             of_group = [numbers[index] for index in group.indices]
 
             def told(index: int, row: dict[str, Any], of_group: list[int] = of_group) -> bool | None:
@@ -159,12 +180,3 @@ def _refuse(spec: Spec, found: Sequence[Diagnostic]) -> None:
     errors = tuple(item for item in review.take(found) if item.severity is Severity.ERROR)
     if errors:
         raise SpecError(errors)
-
-
-def refused(spec: Spec, loaded: Loaded) -> None:
-    """Refuse what a run would refuse of a spec and its rows.
-
-    Raises:
-        SpecError: With the errors.
-    """
-    _refuse(spec, inspect(dict(spec), loaded))
