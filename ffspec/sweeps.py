@@ -10,6 +10,7 @@ from ffspec import api, document
 from ffspec.diagnostics import Diagnostic, SpecError, StorageError
 from ffspec.review import Review
 from ffspec.spec.root import Spec
+from ffspec.spec.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -81,7 +82,6 @@ def sweep_document(  # noqa: PLR0913 - as for `sweep`
     said = {
         "overrides": list(space.texts),
         "allow": sorted(allow),
-        "allow_outside": allow_outside,
         "arrays": data is not None,
         "name": opened.source.name,
     }
@@ -151,26 +151,38 @@ def resume_sweep(
         SpecError, DivergedError: As for `sweep`.
     """
     from ffspec import rundir
-    from ffspec.runner.sweeping.places import header_of
+    from ffspec.runner.sweeping.places import header_of, refuse_links
     from ffspec.runner.sweeping.sweep import Errand
     from ffspec.runner.sweeping.sweep import sweep as make
 
     owned = rundir.reopen(Path(directory))
     try:
+        refuse_links(owned.path)
         said = header_of(owned.path)
         if not said:
             raise StorageError(f"{owned.path} is no run directory of a sweep")
         if said.get("arrays"):
             raise StorageError(f"{owned.path} was made of arrays: call ffspec.sweep with them, and the same out")
         text, name = owned.read(rundir.SPEC).decode(), str(owned.path / rundir.SPEC)
-        opened = document.parse(text, name, said.get("overrides", ()), owned.path / said["folder"])
-        spec, space = sound_sweep(opened, said.get("allow", ()))
-        allowed = allow_outside or bool(said.get("allow_outside"))
-        request = replace(api.request_of(spec, None, None, opened, allow_outside=allowed), name="resumed")
-        shared = storage or storage_of(space, allow_outside=allowed)
+        # What a log says is not to be trusted with where data may be read from.
+        folder = owned.path / str(said.get("folder", ".")) if allow_outside else owned.path
+        opened = document.parse(text, name, _texts(said, "overrides"), folder)
+        spec, space = sound_sweep(opened, _texts(said, "allow"))
+        if isinstance(spec.dataset.source, Table) and not allow_outside:
+            message = f"a data file must lie in the folder of the run, found {spec.dataset.source.path}"
+            hint = "allow it: --allow-outside, or allow_outside=True in Python"
+            raise SpecError((Diagnostic(code="FF038", message=message, path=("dataset",), hint=hint),))
+        request = replace(api.request_of(spec, None, None, opened, allow_outside=allow_outside), name="resumed")
+        shared = storage or storage_of(space, allow_outside=allow_outside)
         errand = Errand(
             request=request, space=space, opened=opened, said={}, storage=shared, signals=signals, inside=owned
         )
         return make(errand, watcher)
     finally:
         owned.close()
+
+
+def _texts(said: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of texts of a log; of what is none, nothing."""
+    found = said.get(name)
+    return tuple(str(item) for item in found) if isinstance(found, list) else ()

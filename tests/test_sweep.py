@@ -219,6 +219,35 @@ def test_points_that_differ_in_the_seed_alone_are_one_setting() -> None:
     assert best_of([made(0, None)], "validation.loss") is None
 
 
+def test_a_run_directory_from_a_stranger_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "rows.csv").write_text("a,y\n" + "1,0\n2,1\n" * 20, encoding="utf-8")
+    table = TEXT.replace("{moons: {n_samples: {train: 40, validation: 40, test: 40}, noise: 0.2}}", "TABLE")
+    table = table.replace("TABLE", "{csv: {path: rows.csv, target: y}, split: {validation: 0.3, test: 0.3}}")
+    (tmp_path / "rows" / "a.yaml").write_text(table, encoding="utf-8")
+    with pytest.raises(Stop):
+        ffspec.sweep(tmp_path / "rows" / "a.yaml", out=tmp_path / "runs", watcher=Stopping(2))
+    run = tmp_path / "runs" / "small" / "001"
+    with pytest.raises(SpecError, match=r"a data file must lie in the folder of the run, found rows\.csv"):
+        resume_sweep(run)
+    assert len(resume_sweep(run, allow_outside=True).trials) == 12
+    for name in ("study.db", "sweep.jsonl", "best"):
+        kept = run / f"{name}.kept"
+        if (run / name).exists():
+            (run / name).rename(kept)
+        (run / name).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(StorageError, match="must not be a link"):
+            resume_sweep(run, allow_outside=True)
+        (run / name).unlink()
+        if kept.exists():
+            kept.rename(run / name)
+    whole = (run / LOG).read_bytes()
+    for line in (b'{"trial": {"number": "0"}}', b'{"trial": {"value": "x"}}', b"[" * 100_000, b'{"asked": 3}', b"3"):
+        (run / LOG).write_bytes(whole + line + b"\n")
+        with pytest.raises(StorageError, match="is damaged"):
+            resume_sweep(run, allow_outside=True)
+
+
 def test_arrays_may_take_the_place_of_the_rows(tmp_path: Path) -> None:
     import numpy as np
 

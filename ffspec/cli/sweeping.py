@@ -59,7 +59,7 @@ class Reporter:
         if sys.stdout.isatty():
             from rich.live import Live
 
-            self._live = Live(self._drawn(), refresh_per_second=8)
+            self._live = Live(self._drawn(), refresh_per_second=8, transient=True)  # the summary has the table
             self._live.start()
 
     def on_trial(self, trial: Trial) -> None:
@@ -93,8 +93,9 @@ class Reporter:
         from rich.text import Text
 
         rows = of_best(list(self._trials.values()), self._space)
-        bar = ProgressBar(total=self._space.trials or max(1, len(self._trials)), completed=len(self._trials), width=40)
-        return Group(Text(rows), bar, Text(f"  {self._progress()}"))
+        most, done = self._space.trials, len(self._trials)
+        bar = ProgressBar(total=most or max(1, done), completed=done, width=40)
+        return Group(Text(rows), bar, Text(f"  {done}/{most}" if most else f"  {done} points"))
 
     def on_end(self, best: Trial) -> None:
         """Say that the best is run."""

@@ -11,9 +11,11 @@ import json
 import os
 import time
 from dataclasses import asdict
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import StorageError
+from ffspec.rundir import RunDirectory
 from ffspec.runner.sweeping.trials import Trial
 
 if TYPE_CHECKING:
@@ -97,17 +99,14 @@ class Log:
         Raises:
             StorageError: It is no log of a sweep.
         """
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        if not path.exists() and not path.is_symlink():
             return
-        except OSError as error:
-            raise StorageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+        content = RunDirectory(path.parent).read(path.name)
         whole = content[: content.rfind(b"\n") + 1]
         try:
             for number, line in enumerate(whole.splitlines()):
                 self._take(json.loads(line), first=number == 0)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StorageError(f"{path} is damaged: {error}") from error
         if len(whole) < len(content):
             os.truncate(path, len(whole))
@@ -124,10 +123,32 @@ class Log:
             self.trials[trial.number] = trial
 
 
+KINDS: dict[str, tuple[type, ...]] = {
+    "number": (int,),
+    "point": (dict,),
+    "value": (float, NoneType),
+    "measures": (dict,),
+    "epochs": (int,),
+    "at": (float,),
+    "error": (str, NoneType),
+    "curve": (list,),
+    "pruned": (bool,),
+    "notes": (dict, NoneType),
+}
+"""What JSON says of each part of a trial."""
+
+
 def trial_of(said: Mapping[str, Any]) -> Trial:
-    """Return a trial that was written as JSON."""
-    whole = {"value": None, "measures": {}, "point": {}, "number": 0, "epochs": 0, "at": 0.0, **said}
-    return Trial(**{**whole, "point": _frozen(whole["point"]), "curve": tuple(whole.get("curve", ()))})
+    """Return a trial that was written as JSON.
+
+    Raises:
+        TypeError: It is none.
+    """
+    whole = {"value": None, "measures": {}, "point": {}, "number": 0, "epochs": 0, "at": 0.0, "curve": [], **said}
+    for name, value in whole.items():
+        if type(value) not in KINDS[name]:
+            raise TypeError(f"{name} is {value!r}")
+    return Trial(**{**whole, "point": _frozen(whole["point"]), "curve": tuple(map(float, whole["curve"]))})
 
 
 def _is_nothing(value: Any) -> bool:

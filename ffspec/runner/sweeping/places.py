@@ -12,6 +12,7 @@ from ffspec.diagnostics import StorageError
 from ffspec.planner import plan
 from ffspec.resolver import resolve
 from ffspec.runner.sweeping.log import LOG, Log
+from ffspec.runner.sweeping.proposing import STUDY
 from ffspec.runner.sweeping.training import digest_of
 from ffspec.spec.base import to_plain
 from ffspec.writer import dump
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "sweep.json"
 BEST = "best.yaml"
-LINE = 10_000_000
-"""Bytes of the first line of a log, at most."""
+OWN = (LOG, STUDY, BEST, SUMMARY, "best")
+"""What a sweep writes beside the files of any run directory."""
 
 
 def identity_of(space: Space, loaded: Loaded) -> str:
@@ -73,18 +74,29 @@ def _unfinished(folder: Path, identity: str, wanted: list[float | None]) -> RunD
         if _summary(entry).get("budget") == wanted:
             return None
         try:
+            refuse_links(entry)
             return rundir.reopen(entry)
         except StorageError:
             return None
     return None
 
 
+def refuse_links(directory: Path) -> None:
+    """Refuse a run directory whose files would lead out of it.
+
+    Raises:
+        StorageError: One does.
+    """
+    for name in OWN:
+        if (directory / name).is_symlink():
+            raise StorageError(f"{directory / name} must not be a link: it would lead out of the run directory")
+
+
 def header_of(directory: Path) -> dict[str, Any]:
     """Return the first line of a log, without touching it; nothing where there is none."""
     try:
-        with (directory / LOG).open("rb") as file:
-            found = json.loads(file.readline(LINE))
-    except (OSError, ValueError):
+        found = json.loads(rundir.RunDirectory(directory).read(LOG).partition(b"\n")[0])
+    except (StorageError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
