@@ -61,3 +61,11 @@ def test_a_command_that_trains_nothing_is_light(arguments: tuple[str, ...]) -> N
     modules = imported("import runpy; runpy.run_module('ffspec', run_name='__main__')", *arguments)
     assert "ffspec.cli" in modules
     assert HEAVY & modules == set()
+
+
+def test_a_small_run_imports_only_what_it_needs(tmp_path: Path) -> None:
+    """The first optimizer of PyTorch would bring its compiler, and a metric of scikit-learn most of scipy."""
+    code = "import runpy; runpy.run_module('ffspec', run_name='__main__')"
+    modules = imported(code, "run", SPEC, "--out", str(tmp_path))
+    assert {"numpy", "torch"} <= modules
+    assert {"scipy", "sklearn", "polars", "pandas", "torch._dynamo", "torch._inductor", "sympy"} & modules == set()

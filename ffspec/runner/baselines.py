@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ffspec.rules.outcomes import LINEAR, Comparison
+from ffspec.runner.linear import Model, fits, logistic, ridge
 from ffspec.runner.metrics import measure
 from ffspec.spec.losses import MSE, CrossEntropy
 
@@ -42,7 +43,7 @@ class Baseline:
 
 
 def fit_baselines(loaded: Loaded, metrics: Sequence[Metric], split: str) -> tuple[Baseline, ...]:
-    """Fit the majority class (or the mean) and scikit-learn's logistic (or ridge) regression, and measure both.
+    """Fit the majority class (or the mean) and a logistic (or ridge) regression, and measure both.
 
     Args:
         loaded: The data; the features are standardised by the training rows for the linear model.
@@ -135,8 +136,6 @@ def _constant(loaded: Loaded, rows: int) -> Any:
 
 def _linear(loaded: Loaded, chosen: Any, rows: Any) -> Any:
     """Return the output of a linear model, as scores of all classes or as numbers; None where there is none to fit."""
-    from sklearn.linear_model import LogisticRegression, Ridge
-
     train = loaded.splits["train"]
     chosen = chosen if train.weight is None else chosen[train.weight[chosen] > 0]
     x, y = train.x[chosen].astype(np.float64), train.y[chosen]
@@ -147,19 +146,32 @@ def _linear(loaded: Loaded, chosen: Any, rows: Any) -> Any:
     scale[scale == 0] = 1.0
     x = (x - center) / scale
     if loaded.classes is None:
-        ridge = Ridge().fit(x, y, weight)
-        return np.concatenate([ridge.predict(part).reshape(len(part), -1) for part in _scaled(rows, center, scale)])
-    present = np.unique(y)
+        model = ridge(x, y, weight)
+        return np.concatenate([model(part) for part in _scaled(rows, center, scale)])
+    present, codes = np.unique(y, return_inverse=True)
     if len(present) < 2:
         return None
+    model = _logistic(x, codes, weight, len(present))
+    output = np.full((len(rows), len(loaded.classes)), -np.inf)
+    output[:, present] = np.concatenate([model(part) for part in _scaled(rows, center, scale)])
+    return np.maximum(output, -700.0)
+
+
+def _logistic(x: Any, y: Any, weight: Any, classes: int) -> Model:
+    """Return a logistic regression: by Newton's method where it is small, else scikit-learn's."""
+    if fits(len(x), x.shape[1], classes):
+        return logistic(x, y, weight)
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a baseline that stops early is a baseline still
         model = LogisticRegression(max_iter=200).fit(x, y, weight)
-    output = np.full((len(rows), len(loaded.classes)), -np.inf)
-    with np.errstate(divide="ignore"):  # far rows are sure to the last bit
-        parts = [model.predict_log_proba(part) for part in _scaled(rows, center, scale)]
-        output[:, present] = np.concatenate(parts)
-    return np.maximum(output, -700.0)
+
+    def predict(rows: Any) -> Any:
+        with np.errstate(divide="ignore"):  # far rows are sure to the last bit
+            return model.predict_log_proba(rows)
+
+    return predict
 
 
 def _scaled(rows: Any, center: Any, scale: Any) -> Iterator[Any]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ffspec.builder.calibration import expected_calibration_error
+from ffspec.runner.usual import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,25 +168,30 @@ def measure_reading(reading: Reading, metrics: Sequence[Metric]) -> dict[str, fl
     results = {}
     for metric in metrics:
         given = getattr(reading, metric.reading)
-        value = None if given is None else _compute(metric, reading, given)
+        value = None if given is None else _value(metric, reading, given)
         if value is not None:
             results[metric.name] = value
     return results
 
 
-def _compute(metric: Metric, read: Reading, reading: Any) -> float | None:
-    truth, classes = read.truth, read.classes
+def _value(metric: Metric, read: Reading, given: Any) -> float | None:
     if not metric.function:
         return _own(metric, read)
+    # The variance of a single row is no scale to measure by.
+    if metric.name in {"r2", "explained_variance"} and len(read.truth) < 2:
+        return None
+    usual = USUAL[metric.name](read.truth, given, read.weight) if metric.name in USUAL else None
+    return _by_sklearn(metric, read, given) if usual is None else usual
+
+
+def _by_sklearn(metric: Metric, read: Reading, reading: Any) -> float | None:
+    truth, classes = read.truth, read.classes
     import sklearn.metrics  # costs a second; a run without metrics does not need it
 
     weighed = {} if read.weight is None or metric.name == "max_error" else {"sample_weight": read.weight}
     function = partial(getattr(sklearn.metrics, metric.function), **weighed)
     arguments = dict(metric.arguments)
     if classes is None:
-        # The variance of a single row is no scale to measure by.
-        if metric.name in {"r2", "explained_variance"} and len(truth) < 2:
-            return None
         if metric.name == "max_error":  # scikit-learn's takes one column only
             truth, reading = truth.ravel(), reading.ravel()
         return float(function(truth, reading))

@@ -1,7 +1,7 @@
 """`ffspec run` against the script a tutorial would write, as whole processes: `python -m tests.bench.process`.
 
 Both draw 50 points, evaluate, train the 2-10-1 network for 20 epochs, print every loss and evaluate again;
-ffspec also checks the spec and leaves a run directory. Ends with 1 if ffspec takes longer.
+ffspec also checks the spec and leaves a run directory. Ends with 1 if ffspec takes more than three quarters of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.bench.measure import Cost, machine, median, repeats, spend
 
+GOAL = 0.75
 FFSPEC = "ffspec run specs/feedforward.yaml"
 TUTORIAL = "python tutorial_feedforward.py"
 THREADS = {"OMP_NUM_THREADS": "1"}
@@ -47,7 +48,7 @@ def main() -> int:
     console.print(f"{count} pairs of whole processes, A B A B, with OMP_NUM_THREADS=1 for both.", highlight=False)
     console.print("A ratio under 1 means that ffspec is faster.", highlight=False)
     console.print(table)
-    return int(wall > 1)
+    return int(wall > GOAL)
 
 
 if __name__ == "__main__":
