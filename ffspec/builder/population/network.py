@@ -48,6 +48,7 @@ class Network:
         ends = next((place for place, step in enumerate(steps) if step.call.target in HEADS), len(steps))
         self.heads = [nn.Sequential(*[*network][ends:]).eval() for network in networks] if ends < len(steps) else []
         """What each member does to its outputs in eval mode, (B, C) to the same; nothing if empty."""
+        self._own = [{**dict(one.named_parameters()), **dict(one.named_buffers())} for one in networks]
         first = dict(networks[0].named_parameters())
         self.blocks = Blocks({name: one.shape for name, one in first.items()}, len(networks))
         dtype = next((one.dtype for one in first.values()), torch.get_default_dtype())
@@ -55,19 +56,26 @@ class Network:
         self._parameters, self._gradients = self.blocks.views(self.flat), self.blocks.views(self.gradient)
         heads = {name for place in range(ends, len(steps)) for name in _names(networks[0], str(place))}
         self._buffers = {
-            name: torch.stack([dict(network.named_buffers())[name] for network in networks])
+            name: torch.stack([own[name] for own in self._own])
             for name, one in networks[0].named_buffers()
             if name not in heads and name in networks[0].state_dict()
         }
-        for place, network in enumerate(networks):
-            for name, parameter in network.named_parameters():
-                self._parameters[name][place].copy_(parameter.detach())
+        for name, parameter in self._parameters.items():
+            torch.stack([own[name].detach() for own in self._own], out=parameter)
         self._layers = self._made(steps[:ends], "")
 
     @property
     def tensors(self) -> dict[str, Tensor]:
         """Everything that training changes, (M, ...), by the names it has in a network."""
         return {**self._parameters, **self._buffers}
+
+    def put(self, tensors: Mapping[str, Tensor], places: Sequence[int]) -> None:
+        """Give members' own networks what they have learnt, out of tensors with an axis of members."""
+        parts = {name: tensor.unbind() for name, tensor in tensors.items()}
+        pairs = [(self._own[place][name], part[place]) for place in places for name, part in parts.items()]
+        if pairs:
+            with torch.no_grad():
+                torch._foreach_copy_([one for one, _ in pairs], [other for _, other in pairs])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs in train mode, (M, C, B)."""
@@ -125,11 +133,3 @@ class Network:
 
 def _names(network: nn.Module, place: str) -> list[str]:
     return [name for name, _ in network.named_buffers() if name.startswith(f"{place}.")]
-
-
-def put(tensors: Mapping[str, Tensor], member: int, network: nn.Sequential) -> None:
-    """Give a member's own network what it has learnt."""
-    state = network.state_dict()
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            state[name].copy_(tensor[member])

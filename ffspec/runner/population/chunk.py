@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ffspec.builder.population.losses import MemberLosses
-from ffspec.builder.population.network import Network, put
+from ffspec.builder.population.network import Network
 from ffspec.builder.population.optimizers import Optimizer
 from ffspec.diagnostics import DivergedError
+from ffspec.planner import walk
 from ffspec.runner.loop import refuse_wild
 from ffspec.runner.patience import Waiting
 from ffspec.runner.population.evaluating import Evaluation
+from ffspec.runner.population.grouping import DROPOUTS
 from ffspec.runner.population.rates import Rates, rates_of
-from ffspec.runner.population.rows import Rows
+from ffspec.runner.population.rows import Rows, is_ordered
 from ffspec.runner.setup import watched_by, watched_splits
 from ffspec.seeds import derive
 
@@ -38,7 +40,11 @@ IDLE = 4
 """When one in so many members has ended, those are left behind; until then they are computed in vain."""
 
 
-@dataclass(slots=True, kw_only=True)
+NONE = torch.Generator()
+"""The stream of members that draw nothing: to seed one for each takes its time."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Course:
     """A member on its way."""
 
@@ -57,6 +63,7 @@ class Course:
 
 def courses_of(indices: Sequence[int], setups: Sequence[Setup]) -> list[Course]:
     """Return members at their start."""
+    drops = any(step.call.target in DROPOUTS for step in walk(setups[0].plan.steps)) if setups else False
     made = []
     for index, setup, rates in zip(indices, setups, rates_of(setups), strict=True):
         seed, stopping = setup.spec.seed, setup.spec.training.early_stopping
@@ -65,12 +72,16 @@ def courses_of(indices: Sequence[int], setups: Sequence[Setup]) -> list[Course]:
                 index=index,
                 setup=setup,
                 rates=rates,
-                order=torch.Generator().manual_seed(derive(seed, "shuffle")),
-                drawn=torch.Generator().manual_seed(derive(seed, "dropout")),
+                order=_stream(seed, "shuffle") if is_ordered(setup.splits["train"].rows, setup.spec.training) else NONE,
+                drawn=_stream(seed, "dropout") if drops else NONE,
                 waiting=None if stopping is None else Waiting(stopping),
             )
         )
     return made
+
+
+def _stream(seed: int, name: str) -> torch.Generator:
+    return torch.Generator().manual_seed(derive(seed, name))
 
 
 class Chunk:
@@ -220,12 +231,13 @@ class Chunk:
         """End members: each one's own network gets its weights, of the best epoch where that is asked for."""
         if not courses:
             return
+        places = {id(course): place for place, course in enumerate(self._courses)}
         with self._averaged():
             tensors = self._network.tensors if self._best is None else self._best
-            for course in courses:
-                put(tensors, self._courses.index(course), course.setup.network)
-                course.rates.end()
-                course.ended = True
+            self._network.put(tensors, [places[id(course)] for course in courses])
+        for course in courses:
+            course.rates.end()
+            course.ended = True
 
     def _narrow(self) -> None:
         """Leave members behind that have ended, when they are many."""

@@ -74,10 +74,11 @@ class Rates:
 def rates_of(setups: Sequence[Setup]) -> list[Rates]:
     """Return the rates of each member; one that looks at its own measures, or at its own network, shares them not."""
     known: dict[str, Rates] = {}
+    calls = {id(setup.spec.optimizer): repr(setup.spec.optimizer.call()) for setup in setups}
     made = []
     for setup in setups:
         own = any(phase.monitor is not None for phase in setup.plan.schedule) or setup.spec.training.schedules
-        key = repr((setup.spec.optimizer.call(), setup.plan.schedule))
+        key = calls[id(setup.spec.optimizer)] + (repr(setup.plan.schedule) if setup.plan.schedule else "")
         if own or key not in known:
             known[key] = Rates(setup)
         made.append(known[key])

@@ -35,6 +35,11 @@ def shared(batches: Sequence[Batch]) -> bool:
     return all(batch is batches[0] for batch in batches)
 
 
+def is_ordered(rows: int, settings: Training) -> bool:
+    """Return whether rows come in a new order every epoch; in one step the order changes nothing but rounding."""
+    return settings.shuffle and settings.batch_size != "all" and int(settings.batch_size) < rows
+
+
 class Rows:
     """The training rows of members.
 
@@ -50,8 +55,7 @@ class Rows:
         size = self.rows if settings.batch_size == "all" else min(int(settings.batch_size), self.rows)
         stop = self.rows // size * size if settings.drop_last and settings.batch_size != "all" else self.rows
         self._slices = [slice(start, min(start + size, self.rows)) for start in range(0, stop, size)]
-        # With one step an epoch the order changes nothing but rounding.
-        self._ordered = settings.shuffle and size < self.rows
+        self._ordered = is_ordered(self.rows, settings)
         if not self._ordered:
             self._x, self._target = stacked(batches)
             return

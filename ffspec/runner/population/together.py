@@ -78,7 +78,7 @@ def _train_chunk(
     made: dict[int, Trained] = {}
     before: dict[int, dict[str, Measures]] = {}
     with threads(members[0].spec.training.threads), untouched(), unwarned():
-        setups = dict(zip(indices, _set_up_all(members), strict=True))
+        setups = dict(zip(indices, set_up_all(members), strict=True))
         for (index, setup), member in zip(setups.items(), members, strict=True):
             try:
                 before[index] = check(setup.network, chosen(setup, splits), setup.judge)
@@ -93,7 +93,7 @@ def _train_chunk(
     return made
 
 
-def _set_up_all(members: Sequence[Member]) -> list[Setup]:
+def set_up_all(members: Sequence[Member]) -> list[Setup]:
     """Set members up; what follows from the rows is made once for those that share them."""
     known: dict[int, Setup] = {}
     made = []
