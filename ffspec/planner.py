@@ -8,14 +8,24 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Edit, Path, SpecError
-from ffspec.spec.ensembles import Ensemble, combination, ending, find_ensemble, fitted, lowered, opened, unstackable
+from ffspec.spec.ensembles import (
+    Ensemble,
+    combination,
+    ending,
+    find_ensemble,
+    fitted,
+    lowered,
+    opened,
+    unfittable,
+    unstackable,
+)
 from ffspec.spec.facts import Facts, TargetKind
 from ffspec.spec.kinds import ColumnLayer, Layer, Length, Phase
 from ffspec.spec.layers import Linear, Repeat, Residual
 from ffspec.spec.metrics import find_metric
 from ffspec.spec.outputs import last_linear, output_problems, outputs_needed, with_output
-from ffspec.spec.placing import Columns, misplaced
-from ffspec.spec.step import Call, Misfit, Shape, Step
+from ffspec.spec.placing import Columns, misplaced, uncorrected
+from ffspec.spec.step import Call, Misfit, Shape, Step, times
 from ffspec.spec.training import settled
 
 if TYPE_CHECKING:
@@ -115,8 +125,10 @@ def draft(parts: Mapping[str, Any], facts: Facts | None = None) -> Draft:
     layers: Sequence[Layer | Block | None] = parts.get("layers") or ()
     loss: Loss | None = parts.get("loss")
     fold = _Fold(loss, ending(layers), Columns.of(facts))
-    steps, output = fold.run(with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",))
-    problems = [*fold.problems, *misplaced(layers, loss, facts.target)]
+    steps, output = fold.run(
+        with_output(layers, outputs_needed(loss, facts)), (facts.features,), ("layers",), ends=True
+    )
+    problems = [*fold.problems, *misplaced(layers, loss, facts.target), *uncorrected(layers, loss, facts.target)]
     if loss is not None and layers:
         problems += output_problems(layers, loss, facts, target_kind(parts), output)
     if find_ensemble(steps) is not None and getattr(parts.get("optimizer"), "name", "") == "muon":
@@ -212,10 +224,14 @@ class _Fold:
         self._parameters = 0
         self._seen: set[tuple[Path, str]] = set()
 
-    def run(self, layers: Sequence[Layer | Block | None], shape: Shape, path: Path) -> tuple[tuple[Step, ...], Shape]:
-        """Lower `layers` one after the other; behind a fault the width is unknown, so that it is reported once."""
+    def run(
+        self, layers: Sequence[Layer | Block | None], shape: Shape, path: Path, *, ends: bool = False
+    ) -> tuple[tuple[Step, ...], Shape]:
+        """Lower `layers` one after the other; behind a fault the width is unknown, so that it is reported once.
+
+        Where they end the network, the last linear may have no width of its own.
+        """
         steps: list[Step] = []
-        ends = path == ("layers",) or (len(path) == 4 and path[2] == Ensemble.name)
         last = last_linear(layers) if ends else None
         for index, layer in enumerate(layers):
             here = (*path, index)
@@ -279,7 +295,17 @@ class _Fold:
             return self._residual(layer, shape, here)
         return self._ensemble(layer, shape, here)
 
+    def _ridge_residual(self, layer: Residual, shape: Shape, here: Path) -> tuple[Step, Shape]:
+        steps, output = self.run(layer.layers, shape, (*here, layer.name, "layers"), ends=True)
+        self._columns = self._columns.behind(layer)
+        call = Call("ffspec.RidgeResidual", {"in_features": shape[-1], "out_features": output[-1]})
+        flops = times(shape[-1], 2 * (output[-1] or 0))
+        made = Step(call=call, input=shape, output=output, flops=flops, path=here, layer=layer.name, steps=steps)
+        return made, output
+
     def _residual(self, layer: Residual, shape: Shape, here: Path) -> tuple[Step, Shape]:
+        if layer.shortcut is not None:
+            return self._ridge_residual(layer, shape, here)
         self._columns = self._columns.behind(layer)
         steps, inner = self.run(layer.layers, shape, (*here, layer.name, "layers"))
         if None not in shape and None not in inner and shape != inner:
@@ -301,7 +327,10 @@ class _Fold:
         before = self._parameters
         if layer.share is not None:  # each member has factors in front
             self._columns = replace(self._columns, changed_by=layer.name)
-        steps, output = self.run(layer.layers, shape, (*here, layer.name, "layers"))
+        steps, output = self.run(layer.layers, shape, (*here, layer.name, "layers"), ends=True)
+        for step in unfittable(steps) if layer.share is None else ():
+            message = f"{step.layer} is fitted on the rows, which only the first layer of an ensemble sees as they are"
+            self._report("FF128", message, step.path, "put it first, or in front of the ensemble")
         for step in unstackable(steps) if layer.share is None else fitted(steps):
             message = "a layer of an ensemble must have a form for all members at once; this one has none"
             self._report("FF128", message, step.path, "put it in front of the ensemble: its members then share it")

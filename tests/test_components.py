@@ -16,6 +16,7 @@ from ffspec.builder.loss import build_loss
 from ffspec.builder.modules import Heaviside, PerceptronLoss, Residual
 from ffspec.builder.optimizer import build_optimizers
 from ffspec.builder.scaling import NTKLinear, Parametric, Scale, TargetScale
+from ffspec.builder.shortcut import RidgeResidual
 from ffspec.builder.stacked import Ensemble, MemberScale, SharedEnsemble, StackedLinear
 from ffspec.schema import FAMILIES
 from ffspec.spec.base import Component, Family
@@ -228,6 +229,11 @@ def end_row(text: str, modules: tuple[nn.Module, ...]) -> Any:
     return row("layer", text, spec_of(dataset=NUMBERS, layers=layers, loss="loss: mse\n"), modules)
 
 
+def answer_row(text: str, module: nn.Module) -> Any:
+    layers = f"layers: [identity, {flow(text)}]\n"
+    return row("layer", text, spec_of(dataset=NUMBERS, layers=layers, loss="loss: mse\n"), (module,))
+
+
 def ensemble_row(text: str, module: nn.Module) -> Any:
     return row("layer", text, spec_of(layers=f"layers: [{{linear: 4}}, {flow(text)}, identity]\n"), (module,))
 
@@ -250,6 +256,10 @@ ROWS = (
     *(layer_row(*parts) for parts in LAYERS),
     *(front_row(*parts) for parts in FRONTS),
     *(end_row(*parts) for parts in ENDS),
+    answer_row(
+        "residual: {shortcut: ridge, layers: [tanh, linear]}",
+        RidgeResidual(nn.Tanh(), nn.Linear(4, 1), in_features=4, out_features=1),
+    ),
     row("layer", "temperature", spec_of(layers="layers: [linear, temperature]\n"), (Temperature(),)),
     *(ensemble_row(*parts) for parts in ENSEMBLES),
     *(init_row(text) for text in INITS),

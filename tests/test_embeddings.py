@@ -155,7 +155,7 @@ def test_an_ensemble_of_embedded_columns() -> None:
     layers = f"layers: [{{ensemble: {{members: 3, layers: [{{{inside}]}}}}]\n"
     result = ffspec.run(BLOBS + layers + REST, allow=OPTIONAL)
     assert result.history[-1]["loss"] < result.history[0]["loss"]
-    refused = "[{ensemble: {members: 3, layers: [piecewise_linear, {linear: 8}, relu, linear]}}]"
+    refused = "[{ensemble: {members: 3, layers: [scale, piecewise_linear, {linear: 8}, relu, linear]}}]"
     assert [code for code, *_ in faults(refused)] == ["FF128"]
     assert [code for code, *_ in faults(refused.replace("3,", "3, share: hidden,"))] == ["FF128"]
     signs = "[{ensemble: {members: 3, share: hidden, layers: [embedding, {linear: 8}, relu, linear]}}]"

@@ -130,7 +130,14 @@ def test_every_layer_has_a_role() -> None:
         network.LEARNING | network.ACTIVATIONS | network.NORMALISERS | network.NORMS | network.DROPOUTS
         | network.PARAMETRIC | network.SILENT | network.BLOCKS | network.SCALES | network.UNITS | network.EMBEDDINGS
     )  # fmt: skip
-    targets = {"ffspec.Residual", "ffspec.NTKLinear", "ffspec.MemberScale", "ffspec.PBLD", "ffspec.Embedding"}
+    targets = {
+        "ffspec.Residual",
+        "ffspec.RidgeResidual",
+        "ffspec.NTKLinear",
+        "ffspec.MemberScale",
+        "ffspec.PBLD",
+        "ffspec.Embedding",
+    }
     for layer in LAYERS:
         if issubclass(layer, Layer):
             targets.add(made(layer).as_step((4,)).call.target)

@@ -167,6 +167,7 @@ class PiecewiseLinear(nn.Module):
         activation: Whether a relu follows.
         skip: Whether a linear of the number itself is added.
         numbers: The columns of numbers; all if None.
+        members: Members of the ensemble it is part of.
 
     Shape: (B, F) to (B, K E + F - K).
     """
@@ -187,6 +188,7 @@ class PiecewiseLinear(nn.Module):
         activation: bool = False,
         skip: bool = False,
         numbers: Sequence[int] | None = None,
+        members: int | None = None,
     ) -> None:
         super().__init__()
         count = num_features if numbers is None else len(numbers)
@@ -197,10 +199,12 @@ class PiecewiseLinear(nn.Module):
         self.register_buffer("slope", torch.zeros(count, n_bins))
         self.register_buffer("low", torch.zeros(count, n_bins))
         self.register_buffer("high", torch.ones(count, n_bins))
-        self.weight = nn.Parameter(torch.zeros(count, n_bins, d_embedding))
-        self.bias = nn.Parameter(torch.zeros(count, d_embedding))
-        self.direct = nn.Parameter(torch.zeros(count, d_embedding)) if skip else None
+        front = () if members is None else (members,)
+        self.weight = nn.Parameter(torch.zeros(*front, count, n_bins, d_embedding))
+        self.bias = nn.Parameter(torch.zeros(*front, count, d_embedding))
+        self.direct = nn.Parameter(torch.zeros(*front, count, d_embedding)) if skip else None
         self.activation = activation
+        self.members = members
 
     def fit(self, x: Tensor) -> None:
         """Take the quantiles of the training rows, (N, F), as the edges; 20 rows for a bin at least."""
@@ -220,9 +224,9 @@ class PiecewiseLinear(nn.Module):
         number = picked(x, self.numbers).unsqueeze(-1)
         reach = (number - self.left) * self.slope
         encoded = torch.maximum(torch.minimum(reach, self.high), self.low)
-        embedded = mixed(encoded, self.weight, self.bias, None)
+        embedded = mixed(encoded, self.weight, self.bias, self.members)
         if self.direct is not None:
-            embedded = embedded + number * self.direct
+            embedded = embedded + number * along(self.direct, self.members)
         return joined(embedded.relu() if self.activation else embedded, x, self.others)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
-from ffspec.builder import calibration, embeddings, initialise, modules, scaling, stacked
+from ffspec.builder import calibration, embeddings, initialise, modules, scaling, shortcut, stacked
 from ffspec.builder.streams import untouched
 from ffspec.seeds import derive
 from ffspec.spec.ensembles import stacked as stacked_call
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OWN: dict[str, type[nn.Module]] = {
     "Heaviside": modules.Heaviside,
     "Residual": modules.Residual,
+    "RidgeResidual": shortcut.RidgeResidual,
     "PerceptronLoss": modules.PerceptronLoss,
     "Scale": scaling.Scale,
     "NTKLinear": scaling.NTKLinear,
@@ -81,6 +82,7 @@ def parameter_type(precision: str) -> torch.dtype:
 
 BLOCKS: dict[str, Callable[..., nn.Module]] = {
     "ffspec.Residual": modules.Residual,
+    "ffspec.RidgeResidual": shortcut.RidgeResidual,
     "ffspec.Ensemble": stacked.Ensemble,
     "ffspec.SharedEnsemble": stacked.SharedEnsemble,
 }

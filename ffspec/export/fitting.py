@@ -22,9 +22,12 @@ def add_fitting(script: Script, subject: Subject) -> None:
 
 def _of_rows(subject: Subject) -> list[str]:
     """Return the lines that fit layers to what those in front of them make of the rows."""
-    steps = enumerate(subject.plan.steps)
-    places = [index for index, step in steps if step.call.target == "ffspec.PiecewiseLinear"]
-    fits = [f"model[{place}].fit({f'model[:{place}](x_train)' if place else 'x_train'})" for place in places]
-    if not any(places):
+    fits = []
+    for place, step in enumerate(subject.plan.steps):
+        inner = "[0]" if step.call.target == "ffspec.Ensemble" else ""  # of a member, only the first sees the rows
+        first = step.steps[0] if inner else step
+        if first.call.target == "ffspec.PiecewiseLinear":
+            fits.append(f"model[{place}]{inner}.fit({f'model[:{place}](x_train)' if place else 'x_train'})")
+    if not any("model[:" in fit for fit in fits):
         return fits
     return ["model.eval()", "with torch.no_grad():", *(f"    {line}" for line in fits), "model.train()"]

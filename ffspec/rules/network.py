@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ffspec.spec.step import Step
 
 LEARNING = LINEARS
-BLOCKS = frozenset({"ffspec.Residual"})
+BLOCKS = frozenset({"ffspec.Residual", "ffspec.RidgeResidual"})
 SILENT = frozenset({"nn.Identity", "nn.Flatten", "ffspec.Temperature"})
 """What changes no number while training, and no prediction afterwards."""
 SCALES = frozenset({"ffspec.Scale", "ffspec.MemberScale"})

@@ -72,7 +72,8 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
             name: replace(batch, whole=Flow(stream=loaded.stream, split=name, convert=convert))
             for name, batch in splits.items()
         }
-    fit_rows(network.to(device), splits["train"].x)
+    train = splits["train"]
+    fit_rows(network.to(device), train.x, train.target, train.weight)
     return Setup(
         spec=spec,
         plan=plan,

@@ -27,7 +27,7 @@ STACKED: dict[str, str] = {
 }
 """What a call becomes with an axis of members in front of rows and weights: the same arguments behind `members`."""
 
-MEMBERED = frozenset({"ffspec.Parametric", "ffspec.PLR", "ffspec.PBLD", "ffspec.Embedding"})
+MEMBERED = frozenset({"ffspec.Parametric", "ffspec.PLR", "ffspec.PBLD", "ffspec.PiecewiseLinear", "ffspec.Embedding"})
 """The calls that take the number of members themselves."""
 
 ALIKE = frozenset(
@@ -35,7 +35,7 @@ ALIKE = frozenset(
         "ReLU", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "Tanh", "Softplus", "Softsign",
         "Hardtanh", "Hardsigmoid", "Hardswish", "ReLU6", "RReLU", "LogSigmoid", "Softshrink", "Hardshrink",
         "Tanhshrink", "Threshold", "GLU", "Identity", "Softmax", "LogSoftmax", "Softmin", "Dropout", "AlphaDropout",
-    )} | {"ffspec.Heaviside", "ffspec.Residual"}
+    )} | {"ffspec.Heaviside", "ffspec.Residual", "ffspec.RidgeResidual"}
 )  # fmt: skip
 """The calls that do the same whatever axes stand in front of the features."""
 
@@ -113,11 +113,20 @@ def unstackable(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def fitted(steps: Sequence[Step]) -> Iterator[Step]:
-    """Yield the steps that are fitted on rows, which a member does not see as they are."""
+    """Yield the steps that are fitted on rows."""
     for step in steps:
-        if step.call.target == "ffspec.PiecewiseLinear":
+        if step.call.target in {"ffspec.PiecewiseLinear", "ffspec.RidgeResidual"}:
             yield step
         yield from fitted(step.steps)
+
+
+def unfittable(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps of a member that are fitted on rows, and are not the first, which sees the rows as they are."""
+    if steps and steps[0].call.target == "ffspec.RidgeResidual":
+        yield from unfittable(steps[0].steps)
+    elif steps:
+        yield from fitted(steps[0].steps)
+    yield from fitted(steps[1:])
 
 
 def stacked(call: Call, members: int) -> Call | None:

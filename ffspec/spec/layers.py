@@ -201,11 +201,19 @@ class Repeat(Block):
 
 @final
 class Residual(Block):
-    """x + f(x), where f is the layers inside (He et al. 2015, arXiv 1512.03385); they must keep the width."""
+    """x + f(x), where f is the layers inside (He et al. 2015, arXiv 1512.03385); they must keep the width.
+
+    With `shortcut: ridge` it is the output of a network: a linear model in place of x, which the layers correct.
+    """
 
     name: ClassVar[str] = "residual"
     sole: ClassVar[str | None] = "layers"
     layers: Several[AnyLayer] = Field(min_length=1, max_length=1000, description="f.")
+    shortcut: Literal["ridge"] | None = Field(
+        None,
+        description="What f(x) is added to: x if left out; ridge: the ridge regression of the target on x, fitted on "
+        "the training rows before training, and fixed.",
+    )
 
 
 @final

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ffspec.diagnostics import Diagnostic, Edit, Path
-from ffspec.spec.ensembles import Ensemble, ending
-from ffspec.spec.layers import Linear, Repeat
+from ffspec.spec.ensembles import BEHIND, Ensemble
+from ffspec.spec.layers import Linear, Repeat, Residual
 
 if TYPE_CHECKING:
     from ffspec.spec.facts import Facts, TargetKind
@@ -32,16 +32,27 @@ def outputs_needed(loss: Loss | None, facts: Facts) -> int | None:
 
 def with_output(layers: Sequence[Layer | Block | None], needed: int | None) -> Sequence[Layer | Block | None]:
     """Give the last linear the width that is needed, if it leaves its own out; that of each member of an ensemble."""
-    index = ending(layers)
-    if index is None:
-        index = last_linear(layers)
-    layer = None if index is None else layers[index]
-    if index is not None and isinstance(layer, Ensemble):
-        members = layer.model_copy(update={"layers": tuple(with_output(layer.layers, needed))})
-        return (*layers[:index], members, *layers[index + 1 :])
-    if needed is None or index is None or not isinstance(layer, Linear) or layer.out_features is not None:
+    block = _answering(layers)
+    if block is not None:
+        index, layer = block
+        inside = layer.model_copy(update={"layers": tuple(with_output(layer.layers, needed))})
+        return (*layers[:index], inside, *layers[index + 1 :])
+    last = last_linear(layers)
+    linear = None if last is None else layers[last]
+    if needed is None or last is None or not isinstance(linear, Linear) or linear.out_features is not None:
         return layers
-    return (*layers[:index], layer.model_copy(update={"out_features": needed}), *layers[index + 1 :])
+    return (*layers[:last], linear.model_copy(update={"out_features": needed}), *layers[last + 1 :])
+
+
+def _answering(layers: Sequence[Layer | Block | None]) -> tuple[int, Ensemble | Residual] | None:
+    """Return the block at the end of some layers that answers for them, with its index; None without one."""
+    index = len(layers) - 1
+    while index > 0 and (layer := layers[index]) is not None and layer.name in BEHIND:
+        index -= 1
+    block = layers[index] if index >= 0 else None
+    if isinstance(block, Ensemble) or (isinstance(block, Residual) and block.shortcut is not None):
+        return index, block
+    return None
 
 
 def last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
@@ -50,7 +61,9 @@ def last_linear(layers: Sequence[Layer | Block | None]) -> int | None:
         layer = layers[index]
         if isinstance(layer, Linear):
             return index
-        if isinstance(layer, Ensemble) or (isinstance(layer, Repeat) and _sets_width(layer)):
+        if isinstance(layer, Ensemble | Residual) and (isinstance(layer, Ensemble) or layer.shortcut is not None):
+            return None
+        if isinstance(layer, Repeat) and _sets_width(layer):
             return None
     return None
 
@@ -103,8 +116,9 @@ def output_problems(
     if needed is None or width is None or width == needed:
         return
     inside: Path = ("layers",)
-    if (place := ending(layers)) is not None and isinstance(ensemble := layers[place], Ensemble):
-        layers, inside = ensemble.layers, (*inside, place, Ensemble.name, "layers")
+    while (found := _answering(layers)) is not None:
+        place, block = found
+        layers, inside = block.layers, (*inside, place, block.name, "layers")
     where: Path = (*inside, len(layers) - 1)
     edit = None
     hint = f"end the layers with linear: {needed}"

@@ -77,7 +77,7 @@ def misplaced(
         loss: Its loss.
         target: What its target is.
     """
-    for path, layer in _all(layers, ("layers",)):
+    for path, layer in placed(layers, ("layers",)):
         if layer.name != "target_scale":
             continue
         if path != ("layers", len(layers) - 1):
@@ -93,9 +93,42 @@ def misplaced(
             yield Diagnostic(code=OUT_OF_PLACE, message=message, path=path, hint=hint, edit=edit)
 
 
-def _all(layers: Sequence[Layer | Block | None], path: Path) -> Iterator[tuple[Path, Layer | Block]]:
+def uncorrected(
+    layers: Sequence[Layer | Block | None], loss: Loss | None, target: TargetKind | None
+) -> Iterator[Diagnostic]:
+    """Yield each residual with a ridge regression that is not the output of the network, or has no numbers to predict.
+
+    Args:
+        layers: The layers of a spec.
+        loss: Its loss.
+        target: What its target is.
+    """
+    for path, layer in placed(layers, ("layers",)):
+        if getattr(layer, "shortcut", None) is None:
+            continue
+        if not _alone(layers, path):
+            message = (
+                "a residual with shortcut: ridge predicts the target of the rows as they are: it must be the only layer"
+            )
+            yield Diagnostic(code=OUT_OF_PLACE, message=message, path=path, hint="put the other layers inside")
+        elif (loss is not None and loss.output != "value") or target == "classes":
+            found = "classes" if loss is None or loss.output == "value" else loss.name
+            message = f"a ridge regression predicts numbers, found {found}"
+            yield Diagnostic(code=OUT_OF_PLACE, message=message, path=path, hint="leave shortcut out")
+
+
+def _alone(layers: Sequence[Layer | Block | None], path: Path) -> bool:
+    """Return whether a layer stands alone, or in an ensemble that does: it sees the rows as they are, and answers."""
+    rest = [layer for index, layer in enumerate(layers) if index != path[1]]
+    if not all(layer is not None and layer.name in SILENT | {"target_scale"} for layer in rest):
+        return False
+    around = layers[int(path[1])]
+    return len(path) == 2 or (path[2:] == ("ensemble", "layers", 0) and len(getattr(around, "layers", ())) == 1)
+
+
+def placed(layers: Sequence[Layer | Block | None], path: Path) -> Iterator[tuple[Path, Layer | Block]]:
     """Yield every layer with its path, those inside a block after it."""
     for index, layer in enumerate(layers):
         if layer is not None:
             yield (*path, index), layer
-            yield from _all(getattr(layer, "layers", ()), (*path, index, layer.name, "layers"))
+            yield from placed(getattr(layer, "layers", ()), (*path, index, layer.name, "layers"))

@@ -73,17 +73,18 @@ def _after_realmlp(case: Case, *, members: int, embedded: bool) -> Values:
     rescaled = ("target_scale",) if case.loss in RESCALED else ()
     # Smoothed labels help to tell classes apart, and leave probabilities too unsure: temperature mends that.
     smoothed: Any = {"cross_entropy": {"label_smoothing": 0.1}} if calibrated else "cross_entropy"
+    member = (
+        *((pieces,) if embedded else ()),
+        "scale",
+        {"repeat": {"times": 3 if classes else 2, "layers": hidden}},
+        last,
+    )
+    # Of numbers, a linear model says most: the layers learn what it leaves.
+    corrected = ({"residual": {"shortcut": "ridge", "layers": member}},) if rescaled and not classes else member
     return {
         "dataset": {"prepare": {"scale": "robust", "smooth_clip": 3.0, "missing": "median", "missing_indicator": True}},
         "layers": (
-            *((pieces,) if embedded else ()),
-            "scale",
-            {
-                "ensemble": {
-                    "members": members,
-                    "layers": ({"repeat": {"times": 3 if classes else 2, "layers": hidden}}, last),
-                }
-            },
+            {"ensemble": {"members": members, "layers": corrected}},
             *(calibrated if classes else rescaled),
         ),
         "loss": smoothed if classes else "mse",

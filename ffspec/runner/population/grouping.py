@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ffspec.planner import walk
-from ffspec.spec.ensembles import find_ensemble, unstackable
+from ffspec.spec.ensembles import find_ensemble, fitted, unstackable
 from ffspec.spec.step import fields_of
 
 if TYPE_CHECKING:
@@ -65,10 +65,13 @@ def obstacle(member: Member) -> str | None:
     spec, plan, training = member.spec, member.plan, member.spec.training
     if find_ensemble(plan.steps) is not None:
         return "an ensemble is many networks already"
-    layer = next((step for step in unstackable(plan.steps) if step.call.target not in ENDS), None)
+    alone = (*unstackable(plan.steps), *fitted(plan.steps))
+    layer = next((step for step in alone if step.call.target not in ENDS), None)
     layer = layer or next((step for step in walk(plan.steps) if step.call.target == "nn.RReLU"), None)
     if layer is not None:
         return f"{layer.layer} has no form for many networks at once"
+    if training.refit:
+        return "refit trains another network for each"
     if spec.optimizer.name not in OPTIMIZERS:
         return f"{spec.optimizer.name} has no form for many networks at once"
     if getattr(spec.optimizer, "groups", ()):
