@@ -52,6 +52,19 @@ def test_only_the_splits_asked_for_are_evaluated() -> None:
     assert [*found.before] == [*found.after] == ["train", "validation"]
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_lean_training_looks_at_nothing_that_nothing_needs(seeds: int) -> None:
+    members = [member(f"seed={seed}") for seed in range(seeds)]
+    found, lean = [*train_together(members)], [*train_together(members, lean=True)]
+    for one, other in zip(found, lean, strict=True):
+        assert same(one.network, other.network)
+        assert (other.before, other.after) == ({}, one.after)
+        assert [[*row] for row in other.history] == [["epoch", "lr", "loss"]] * 3
+    stopping = member("training.early_stopping={patience: 1, monitor: validation.loss}")
+    (watched,) = train_together([stopping], lean=True)
+    assert "validation.loss" in watched.history[0]
+
+
 def test_whoever_observes_can_end_a_member() -> None:
     text = TEXT.replace("epochs: 3", "epochs: 9, early_stopping: {patience: 5}")
     seen = []

@@ -110,7 +110,7 @@ def trainer_of(
         epochs=plan.epochs,
         splits=setup.splits,
         order=torch.Generator().manual_seed(derive(spec.seed, "shuffle")),
-        watched=watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else ""),
+        watched=watched_of(setup),
         patience=None if stopping is None else Patience(stopping, average.network if average else setup.network),
         fading=None if schedules is None else Fading(schedules, optimizers, setup.network, steps),
         average=average,
@@ -137,10 +137,12 @@ def chosen_metrics(spec: Spec, plan: Plan) -> tuple[Metric, ...]:
     return tuple(metric for metric in found if metric is not None)
 
 
-def watched_splits(splits: tuple[str, ...], *monitors: str) -> tuple[str, ...]:
-    """Return the splits to evaluate after every epoch: validation, and what is monitored."""
-    wanted = {"validation", *(monitor.partition(".")[0] for monitor in monitors)}
-    return tuple(name for name in splits if name in wanted)
+def watched_of(setup: Setup, *, lean: bool = False) -> tuple[str, ...]:
+    """Return the splits that a training looks at after every epoch: validation unless `lean`, and what is monitored."""
+    stopping = setup.spec.training.early_stopping
+    monitors = (watched_by(setup.plan.schedule), stopping.monitor if stopping else "")
+    wanted = {*(() if lean else ("validation",)), *(monitor.partition(".")[0] for monitor in monitors)}
+    return tuple(name for name in setup.splits if name in wanted)
 
 
 def choose_device(name: str) -> torch.device:

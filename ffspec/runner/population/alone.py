@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ffspec.builder.streams import untouched
 from ffspec.diagnostics import DivergedError
 from ffspec.runner.evaluation import check
 from ffspec.runner.population.judging import broken, chosen, judged
-from ffspec.runner.setup import set_up, trainer_of
+from ffspec.runner.setup import set_up, trainer_of, watched_of
 from ffspec.runner.surroundings import threads, unwarned
 from ffspec.seeds import derive
 
@@ -24,7 +25,9 @@ class _Ended(Exception):
     """Whoever observes has seen enough of a member."""
 
 
-def train_alone(index: int, member: Member, splits: Collection[str] | None, observe: Observe | None) -> Trained:
+def train_alone(
+    index: int, member: Member, splits: Collection[str] | None, observe: Observe | None, *, lean: bool = False
+) -> Trained:
     """Train one member as its run would.
 
     Args:
@@ -32,6 +35,7 @@ def train_alone(index: int, member: Member, splits: Collection[str] | None, obse
         member: The member.
         splits: What is evaluated before and after training; None: every split.
         observe: Told of every epoch.
+        lean: Whether to evaluate nothing but at the end, and what is monitored.
     """
     spec = member.spec
     rows: list[Row] = []
@@ -39,8 +43,11 @@ def train_alone(index: int, member: Member, splits: Collection[str] | None, obse
     with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
         setup = set_up(spec, member.plan, member.loaded)
         try:
-            before = check(setup.network, chosen(setup, splits), setup.judge)
-            _run(trainer_of(setup), index, rows, observe)
+            before = {} if lean else check(setup.network, chosen(setup, splits), setup.judge)
+            trainer = trainer_of(setup)
+            if lean:
+                trainer = replace(trainer, watched=watched_of(setup, lean=True))
+            _run(trainer, index, rows, observe)
             return judged(member, setup, rows, before, splits)
         except DivergedError as error:
             return broken(member, setup, rows, before, error)

@@ -24,7 +24,7 @@ from ffspec.runner.population.evaluating import Evaluation
 from ffspec.runner.population.grouping import DROPOUTS
 from ffspec.runner.population.rates import Rates, rates_of
 from ffspec.runner.population.rows import Rows, is_ordered
-from ffspec.runner.setup import watched_by, watched_splits
+from ffspec.runner.setup import watched_of
 from ffspec.seeds import derive
 
 if TYPE_CHECKING:
@@ -90,10 +90,12 @@ class Chunk:
     Args:
         courses: The members.
         observe: Told of every epoch of every member.
+        lean: Whether nothing is evaluated after an epoch but what is monitored.
     """
 
-    def __init__(self, courses: list[Course], observe: Observe | None) -> None:
+    def __init__(self, courses: list[Course], observe: Observe | None, *, lean: bool = False) -> None:
         self._observe = observe
+        self._lean = lean
         self._arrange(courses)
         network = self._network
         self._optimizer = Optimizer(self._setup.spec.optimizer.name, network.blocks, network.flat, network.gradient)
@@ -112,9 +114,7 @@ class Chunk:
         self._losses = MemberLosses(setup.plan.loss, setup.judge.loss, index=index)
         train = [one.splits["train"] for one in setups]
         self._rows = Rows(train, setup.spec.training, [course.order for course in courses])
-        monitor, stopping = watched_by(setup.plan.schedule), setup.spec.training.early_stopping
-        names = watched_splits(tuple(setup.splits), monitor, stopping.monitor if stopping else "")
-        self._evaluation = Evaluation(setups, names, self._losses)
+        self._evaluation = Evaluation(setups, watched_of(setup, lean=self._lean), self._losses)
         self._distinct = list({id(course.rates): course.rates for course in courses}.values())
         self._rates = self._distinct if len(self._distinct) == 1 else [course.rates for course in courses]
         self._units = [one.judge.unit for one in setups]

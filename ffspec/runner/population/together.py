@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 def train_together(
-    members: Sequence[Member], *, splits: Sequence[str] | None = None, observe: Observe | None = None
+    members: Sequence[Member],
+    *,
+    splits: Sequence[str] | None = None,
+    observe: Observe | None = None,
+    lean: bool = False,
 ) -> Iterator[Trained]:
     """Train members, each to what its single run would be.
 
@@ -43,6 +47,8 @@ def train_together(
         splits: What is evaluated before and after training; None: every split. Early stopping and schedules look at
             what they monitor in any case.
         observe: Told of every epoch of every member.
+        lean: Whether to evaluate nothing but at the end, and what is monitored: `before` is empty then, and histories
+            have no measures that nothing needs.
 
     Yields:
         What became of each member, in their order.
@@ -56,9 +62,9 @@ def train_together(
         if index not in ready:
             chunk = chunks[index]
             if len(chunk) == 1:
-                ready[index] = train_alone(index, members[index], splits, observe)
+                ready[index] = train_alone(index, members[index], splits, observe, lean=lean)
             else:
-                ready |= _train_chunk(chunk, [members[one] for one in chunk], splits, observe)
+                ready |= _train_chunk(chunk, [members[one] for one in chunk], splits, observe, lean=lean)
         yield ready.pop(index)
 
 
@@ -72,7 +78,12 @@ def divided(members: Sequence[Member], indices: Sequence[int]) -> list[tuple[int
 
 
 def _train_chunk(
-    indices: Sequence[int], members: Sequence[Member], splits: Collection[str] | None, observe: Observe | None
+    indices: Sequence[int],
+    members: Sequence[Member],
+    splits: Collection[str] | None,
+    observe: Observe | None,
+    *,
+    lean: bool,
 ) -> dict[int, Trained]:
     """Train members as one network."""
     made: dict[int, Trained] = {}
@@ -81,13 +92,13 @@ def _train_chunk(
         setups = dict(zip(indices, set_up_all(members), strict=True))
         for (index, setup), member in zip(setups.items(), members, strict=True):
             try:
-                before[index] = check(setup.network, chosen(setup, splits), setup.judge)
+                before[index] = {} if lean else check(setup.network, chosen(setup, splits), setup.judge)
             except DivergedError as error:
                 made[index] = broken(member, setup, (), {}, error)
         left = [index for index in indices if index not in made]
         courses = courses_of(left, [setups[index] for index in left])
         if courses:
-            Chunk(list(courses), observe).train()
+            Chunk(list(courses), observe, lean=lean).train()
         for course in courses:
             made[course.index] = replace(_ended(course, before[course.index], splits), together=len(courses))
     return made

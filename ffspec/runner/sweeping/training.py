@@ -145,7 +145,9 @@ class Ground:
                 return None if observe is None else observe(of_group[index], row)
 
             chosen = [members[number] for number in of_group]
-            trained = train_together(chosen, splits=(CHOOSING,), observe=told if observe else None)
+            trained = train_together(
+                chosen, splits=(CHOOSING,), observe=told if observe else None, lean=observe is None
+            )
             for number, one in zip(of_group, trained, strict=True):
                 yield self._trial(number, points[number], one)
 
