@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ffspec.api import Source
     from ffspec.document import Document
     from ffspec.points import Space
+    from ffspec.rundir import RunDirectory
     from ffspec.runner.sweeping import Sweeping, Watcher
 
 
@@ -163,15 +164,9 @@ def resume_sweep(
             raise StorageError(f"{owned.path} is no run directory of a sweep")
         if said.get("arrays"):
             raise StorageError(f"{owned.path} was made of arrays: call ffspec.sweep with them, and the same out")
-        text, name = owned.read(rundir.SPEC).decode(), str(owned.path / rundir.SPEC)
-        # What a log says is not to be trusted with where data may be read from.
-        folder = owned.path / str(said.get("folder", ".")) if allow_outside else owned.path
-        opened = document.parse(text, name, _texts(said, "overrides"), folder)
+        opened = _reopened(owned, said, allow_outside=allow_outside)
         spec, space = sound_sweep(opened, _texts(said, "allow"))
-        if isinstance(spec.dataset.source, Table) and not allow_outside:
-            message = f"a data file must lie in the folder of the run, found {spec.dataset.source.path}"
-            hint = "allow it: --allow-outside, or allow_outside=True in Python"
-            raise SpecError((Diagnostic(code="FF038", message=message, path=("dataset",), hint=hint),))
+        _refuse_table(spec, allow_outside=allow_outside)
         request = replace(api.request_of(spec, None, None, opened, allow_outside=allow_outside), name="resumed")
         shared = storage or storage_of(space, allow_outside=allow_outside)
         errand = Errand(
@@ -180,6 +175,28 @@ def resume_sweep(
         return make(errand, watcher)
     finally:
         owned.close()
+
+
+def _reopened(owned: RunDirectory, said: dict[str, Any], *, allow_outside: bool) -> Document:
+    """Read the spec of a sweep's run directory anew."""
+    from ffspec import rundir
+
+    text, name = owned.read(rundir.SPEC).decode(), str(owned.path / rundir.SPEC)
+    # What a log says is not to be trusted with where data may be read from.
+    folder = owned.path / str(said.get("folder", ".")) if allow_outside else owned.path
+    return document.parse(text, name, _texts(said, "overrides"), folder)
+
+
+def _refuse_table(spec: Spec, *, allow_outside: bool) -> None:
+    """Refuse to read a table from where the log of a sweep says.
+
+    Raises:
+        SpecError: FF038, the spec has a table, and nobody allowed it to be elsewhere.
+    """
+    if isinstance(spec.dataset.source, Table) and not allow_outside:
+        message = f"a data file must lie in the folder of the run, found {spec.dataset.source.path}"
+        hint = "allow it: --allow-outside, or allow_outside=True in Python"
+        raise SpecError((Diagnostic(code="FF038", message=message, path=("dataset",), hint=hint),))
 
 
 def _texts(said: dict[str, Any], name: str) -> tuple[str, ...]:
