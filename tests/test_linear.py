@@ -61,12 +61,20 @@ def test_a_usual_metric_has_the_bits_of_scikit_learn(name: str, columns: int, *,
     for rows in (2, 3, 50, 1001):
         truth: Any
         given: Any
-        if metric.target == "classes":
+        if metric.reading == "probability":
+            truth, given = random.integers(0, columns + 1, rows), random.dirichlet([0.1] * (columns + 1), rows)
+        elif metric.target == "classes":
             truth, given = random.integers(0, columns + 1, rows), random.integers(0, columns + 1, rows)
         else:
             truth, given = random.standard_normal((rows, columns)), random.standard_normal((rows, columns))
         weight = random.random(rows).astype(np.float32) if weighted else None
-        assert USUAL[name](truth, given, weight) == getattr(sk, metric.function)(truth, given, sample_weight=weight)
+        more = {"labels": [*range(columns + 1)]} if metric.reading == "probability" else {}
+        expected = getattr(sk, metric.function)(truth, given, sample_weight=weight, **more)
+        assert USUAL[name](truth, given, weight) == expected
+
+
+def test_the_log_loss_of_many_rows_is_left_to_scikit_learn() -> None:
+    assert USUAL["log_loss"](np.zeros(10_001, dtype=int), np.full((10_001, 2), 0.5), None) is None
 
 
 def test_r2_of_targets_that_are_all_the_same_is_left_to_scikit_learn() -> None:

@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class Average:
@@ -26,15 +26,15 @@ class Average:
         self._decay = decay
         self._steps = 0
         self.network.requires_grad_(requires_grad=False)
-        self._parameters = [*zip(self.network.parameters(), network.parameters(), strict=True)]
+        self._means: list[Tensor] = [*self.network.parameters()]
+        self._parameters = [parameter.detach() for parameter in network.parameters()]
         self._buffers = [*zip(self.network.buffers(), network.buffers(), strict=True)]
 
     @torch.no_grad()
     def after_step(self) -> None:
         """Take the weights after a step into the mean."""
         weight = 1 - min(self._decay, (1 + self._steps) / (10 + self._steps))
-        for mean, parameter in self._parameters:
-            mean.lerp_(parameter, weight)
+        torch._foreach_lerp_(self._means, self._parameters, weight)
         for copied, buffer in self._buffers:
             copied.copy_(buffer)
         self._steps += 1

@@ -180,7 +180,8 @@ def _value(metric: Metric, read: Reading, given: Any) -> float | None:
     # The variance of a single row is no scale to measure by.
     if metric.name in {"r2", "explained_variance"} and len(read.truth) < 2:
         return None
-    usual = USUAL[metric.name](read.truth, given, read.weight) if metric.name in USUAL else None
+    told = read.shares if metric.reading == "probability" else given
+    usual = USUAL[metric.name](read.truth, told, read.weight) if metric.name in USUAL else None
     return _by_sklearn(metric, read, given) if usual is None else usual
 
 
