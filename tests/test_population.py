@@ -11,7 +11,7 @@ import torch
 import ffspec
 from ffspec.data import load_spec
 from ffspec.runner.metrics import measure
-from ffspec.runner.population import Member, groups, member_of, train_together
+from ffspec.runner.population import Member, groups, member_of, sizes, train_together
 from ffspec.runner.population.measuring import metrics_of
 from ffspec.spec.losses import LOSSES
 from ffspec.spec.metrics import find_metric
@@ -66,15 +66,16 @@ def test_a_lean_training_looks_at_nothing_that_nothing_needs(seeds: int) -> None
 
 
 def test_whoever_observes_can_end_a_member() -> None:
-    text = TEXT.replace("epochs: 3", "epochs: 9, early_stopping: {patience: 5}")
+    text = TEXT.replace("epochs: 3", "epochs: 9, early_stopping: {patience: 9}")
     seen = []
 
     def observe(index: int, row: dict[str, Any]) -> bool:
         seen.append((index, row["epoch"]))
         return index == 0 and row["epoch"] == 2
 
-    found = [*train_together([member(text=text), member("seed=1", text=text)], observe=observe)]
-    assert [len(one.history) for one in found] == [2, 9]
+    members = [member(f"seed={seed}", text=text) for seed in range(5)]
+    found = [*train_together(members, observe=observe)]
+    assert [len(one.history) for one in found] == [2, 9, 9, 9, 9]
     assert sorted(seen) == [(index, row["epoch"]) for index, one in enumerate(found) for row in one.history]
 
 
@@ -84,7 +85,8 @@ def test_a_member_that_diverges_carries_its_error() -> None:
         .replace("adam: 0.02", "sgd: 1.0e+12")
         .replace("classification", "regression")
     )
-    found = [*train_together([member(text=text), member("optimizer.sgd.lr=0.0001", text=text)])]
+    found = [*train_together([member(text=text), *[member("optimizer.sgd.lr=0.0001", text=text)] * 4])]
+    assert [one.together for one in found] == [5] * 5
     assert str(found[0].error).startswith("the training loss is ")
     assert found[0].after == {}
     assert found[1].error is None
@@ -173,3 +175,25 @@ def test_a_target_that_is_always_the_same_has_no_share_of_variance() -> None:
     judge: Any = SimpleNamespace(spec=spec, classes=None, metrics=[r2])
     truth = torch.ones(5, 1).double()
     assert metrics_of(torch.ones(1, 5, 1), [truth], truth.unsqueeze(0), judge) == [{"r2": 1.0}]
+
+
+def test_members_are_divided_into_equal_parts_that_fit_the_cache() -> None:
+    assert sizes.divided(10, 4) == [(0, 3), (3, 6), (6, 10)]
+    assert sizes.divided(4, 100) == [(0, 4)]
+    assert sizes.divided(3, 100) == sizes.divided(3, 1) == [(0, 1), (1, 2), (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "most"),
+    [
+        # Of 16 rows 5 features, and 8, 8 and 1 numbers with their gradients; 4 times 57 parameters.
+        ((), 8_000_000 // (4 * (16 * (5 + 2 * 17) + 4 * 57))),
+        (("training.precision=float64",), 8_000_000 // (8 * (16 * (5 + 2 * 17) + 4 * 57))),
+        (("training.batch_size=all",), 8_000_000 // (4 * (54 * (5 + 2 * 17) + 4 * 57))),
+        (("optimizer={sgd: 0.1}",), 8_000_000 // (4 * (16 * (5 + 2 * 17) + 3 * 57))),
+        (("layers.0.linear.out_features=1000000",), 1),
+    ],
+)
+def test_the_plan_says_how_many_are_computed_at_once(overrides: tuple[str, ...], most: int) -> None:
+    one = member(*overrides)
+    assert sizes.members_at_once(one.plan, one.spec.training, one.spec.optimizer.name) == most

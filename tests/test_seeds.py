@@ -56,10 +56,11 @@ def test_figures_are_those_of_the_seeds() -> None:
 @pytest.mark.parametrize("text", [TEXT, DRAWN])
 @pytest.mark.parametrize("resplit", [False, True])
 def test_every_seed_is_a_run_of_its_own(text: str, resplit: bool, tmp_path: Path) -> None:
-    found = ffspec.repeat(text, seeds=3, resplit=resplit, out=tmp_path)
+    found = ffspec.repeat(text, seeds=4, resplit=resplit, out=tmp_path)
     assert found.directory is not None
     rows = {one.member.loaded.splits["train"].x.tobytes() for one in found.members}
-    assert len(rows) == (3 if resplit else 1)
+    assert len(rows) == (4 if resplit else 1)
+    assert [one.together for one in found.members] == [4] * 4
     for seed, one in enumerate(found.members):
         folder = found.directory / f"seed-{seed}"
         alone = ffspec.run(folder / "resolved.yaml")
@@ -122,7 +123,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     printed = capsys.readouterr()
     assert printed.out.splitlines() == [
         "small: 139 parameters; 2 seeds; rows: 88 train, 36 validation, 54 test",
-        "  all seeds are trained as one network",
+        "  one after another: as one network they would be no faster",
         "  split       measure   before      ±            95 %   after      ±            95 %",
         "  train       loss        1.06  0.073   [0.405, 1.71]    1.06  0.073   [0.405, 1.71]",
         "  train       accuracy  0.3352  0.088  [-0.459, 1.13]  0.3352  0.088  [-0.459, 1.13]",
@@ -140,6 +141,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         "  FAIL  mean test.loss <= 1e-09: 1.078",
         f"  run directory: {Path('runs/small/001')}",
     ]
+    assert command("--seeds", "4", "a.yaml") == 1
+    assert capsys.readouterr().out.splitlines()[1] == "  all seeds are trained as one network"
     assert command("--seeds", "2", "a.yaml", "--set", "optimizer=rprop") == 1
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "  one after another: rprop has no form for many networks at once"

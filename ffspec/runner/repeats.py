@@ -18,6 +18,7 @@ from ffspec.diagnostics import DivergedError
 from ffspec.runner.baselines import fit_baselines
 from ffspec.runner.expectations import expectations
 from ffspec.runner.population import groups, member_of, train_together
+from ffspec.runner.population.sizes import LEAST
 from ffspec.runner.population.together import divided
 from ffspec.runner.record import Record, environment
 from ffspec.runner.run import prepare, probed
@@ -161,7 +162,10 @@ def _way(members: Sequence[Member]) -> tuple[int, str | None]:
     """Return how many members are trained at once, and why one after another if they are."""
     (group, *others) = groups(members)
     reason = group.reason if not others else "their splits differ in size"
-    return 1 if reason else len(divided(members, group.indices)[0]), reason
+    at_once = 1 if reason else len(divided(members, group.indices)[0])
+    if at_once == 1 and reason is None:
+        reason = "as one network they would be no faster" if len(members) < LEAST else "one alone fills the cache"
+    return at_once, reason
 
 
 def _begin(together: RunDirectory | None, request: Request) -> None:

@@ -29,6 +29,8 @@ STRUCTURAL = frozenset({"nesterov", "amsgrad", "centered"})
 ENDS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
 """What does nothing while training: each member keeps its own."""
 
+FORM = "no form for many networks at once"
+
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
 
 
@@ -69,21 +71,19 @@ def obstacle(member: Member) -> str | None:
     layer = next((step for step in alone if step.call.target not in ENDS), None)
     layer = layer or next((step for step in walk(plan.steps) if step.call.target == "nn.RReLU"), None)
     if layer is not None:
-        return f"{layer.layer} has no form for many networks at once"
-    if training.refit:
-        return "refit trains another network for each"
+        return f"{layer.layer} has {FORM}"
     if spec.optimizer.name not in OPTIMIZERS:
-        return f"{spec.optimizer.name} has no form for many networks at once"
+        return f"{spec.optimizer.name} has {FORM}"
     if getattr(spec.optimizer, "groups", ()):
-        return "the optimizer's groups have no form for many networks at once"
+        return f"the optimizer's groups have {FORM}"
     if training.precision == "bf16":
-        return "bf16 has no form for many networks at once"
+        return f"bf16 has {FORM}"
     if training.device != "cpu":
         return f"only a CPU trains many networks as one, and the device is {training.device}"
     if member.loaded.stream is not None:
-        return "rows that are streamed have no form for many networks at once"
+        return f"rows that are streamed have {FORM}"
     if any(split.weight is not None for split in member.loaded.splits.values()):
-        return "rows with weights have no form for many networks at once"
+        return f"rows with weights have {FORM}"
     return None
 
 
@@ -95,13 +95,19 @@ def form_of(member: Member) -> tuple[Any, ...]:
         tuple(_step(step) for step in plan.steps),
         (plan.facts.features, plan.facts.target, plan.facts.outputs),
         {name: len(split) for name, split in member.loaded.splits.items()},
-        (plan.loss.target, plan.loss.arguments),
+        (plan.loss.target, plan.loss.arguments, _counts(member)),
         _optimizer(spec.optimizer),
         (training.batch_size, training.shuffle, training.drop_last, training.precision, training.threads),
         (training.clip_grad_norm is None, training.clip_grad_value is None, training.ema is None),
         (training.schedules, None if stopping is None else stopping.monitor),
         (spec.metrics, spec.checks, any(step.call.target == "nn.Flatten" for step in walk(plan.steps))),
     )
+
+
+def _counts(member: Member) -> tuple[int, ...]:
+    """Return the training rows of each class where the loss weighs them by it."""
+    y, balanced = member.loaded.splits["train"].y, "balanced" in member.plan.loss.arguments.values()
+    return tuple(int((y == code).sum()) for code in range(member.plan.facts.outputs or 0)) if balanced else ()
 
 
 def _step(step: Step) -> tuple[Any, ...]:

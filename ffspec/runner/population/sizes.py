@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ffspec.planner import walk
@@ -12,8 +13,21 @@ if TYPE_CHECKING:
 
 CACHE = 8_000_000
 """The bytes a step may touch: beyond, every operation waits for the memory."""
+LEAST = 4
+"""Of fewer members, one network is no faster than one after another."""
 STATES = {"adam": 4, "adamw": 4, "rmsprop": 3, "adagrad": 3}
 """How many numbers there are of each parameter: itself, its gradient, and what the optimizer remembers."""
+
+
+def divided(members: int, most: int) -> list[tuple[int, int]]:
+    """Divide so many members into parts of at most so many, as equal as can be: where each starts, and where it stops.
+
+    Each part is a single member where fewer than LEAST would be together.
+    """
+    if min(members, most) < LEAST:
+        most = 1
+    parts = -(-members // most)
+    return list(pairwise(members * part // parts for part in range(parts + 1)))
 
 
 def members_at_once(plan: Plan, training: Training, optimizer: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ffspec.builder.fitting import target_scale_of
@@ -11,12 +10,12 @@ from ffspec.builder.network import build_network
 from ffspec.builder.streams import untouched
 from ffspec.diagnostics import DivergedError
 from ffspec.runner.evaluation import check
+from ffspec.runner.population import sizes
 from ffspec.runner.population.alone import train_alone
 from ffspec.runner.population.chunk import Chunk, courses_of
 from ffspec.runner.population.grouping import groups
 from ffspec.runner.population.judging import broken, chosen, judged
 from ffspec.runner.population.members import Member
-from ffspec.runner.population.sizes import members_at_once
 from ffspec.runner.setup import set_up
 from ffspec.runner.surroundings import threads, unwarned
 
@@ -71,10 +70,8 @@ def train_together(
 def divided(members: Sequence[Member], indices: Sequence[int]) -> list[tuple[int, ...]]:
     """Divide a group into parts that fit the cache, of sizes as equal as can be."""
     first = members[indices[0]]
-    most = members_at_once(first.plan, first.spec.training, first.spec.optimizer.name)
-    parts = -(-len(indices) // most)
-    bounds = [len(indices) * part // parts for part in range(parts + 1)]
-    return [tuple(indices[start:stop]) for start, stop in pairwise(bounds)]
+    most = sizes.members_at_once(first.plan, first.spec.training, first.spec.optimizer.name)
+    return [tuple(indices[start:stop]) for start, stop in sizes.divided(len(indices), most)]
 
 
 def _train_chunk(
