@@ -64,3 +64,9 @@ def _container() -> int | None:
             spare = next((int(line[1]) for line in lines if line and line[0] == cached), 0)
             return max(0, most - taken + spare)
     return None
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -8,6 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import Diagnostic, Edit, Path, SpecError
+from ffspec.limits import cores
 from ffspec.spec.ensembles import (
     Ensemble,
     combination,
@@ -26,7 +27,7 @@ from ffspec.spec.metrics import find_metric
 from ffspec.spec.outputs import last_linear, output_problems, outputs_needed, with_output
 from ffspec.spec.placing import Columns, misplaced, uncorrected
 from ffspec.spec.step import Call, Misfit, Shape, Step, times
-from ffspec.spec.training import settled
+from ffspec.spec.training import settled, threads_for
 
 if TYPE_CHECKING:
     from ffspec.spec.dataset import Dataset
@@ -88,8 +89,13 @@ def plan(spec: Spec, facts: Facts | None = None) -> Plan:
 
 
 def settle(spec: Spec, facts: Facts) -> Spec:
-    """Return a spec with what depends on the number of rows settled, as far as it is known."""
-    training = settled(spec.training, facts.rows.get("train"))
+    """Return a spec with what depends on the number of rows, and on the size of the network, settled if it is known."""
+    rows = facts.rows.get("train")
+    training = settled(spec.training, rows)
+    if training.threads == "auto":
+        made = draft(dict(spec), facts).plan
+        threads = threads_for(training, None if made is None else made.flops, rows, cores())
+        training = training.model_copy(update={"threads": threads})
     return spec if training is spec.training else spec.model_copy(update={"training": training})
 
 

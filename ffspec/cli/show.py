@@ -108,7 +108,8 @@ def _training(spec: Spec, plan: Plan) -> str:
     steps = f"{count(plan.steps_per_epoch)} step{'' if plan.steps_per_epoch == 1 else 's'}"
     sizes = {"all": "all rows", "auto": "64 or 256 rows"}
     size = sizes.get(str(training.batch_size), f"{training.batch_size} rows")
-    return f"{plan.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}"
+    threads = {1: "", "auto": ", as many threads as pay"}.get(training.threads, f", {training.threads} threads")
+    return f"{plan.epochs} epochs of {steps} of {size}, {training.precision} on {training.device}{threads}"
 
 
 def _sweep(spec: Spec) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with `count` threads for a block."""
+def threads(count: int | Literal["auto"]) -> Iterator[None]:
+    """Compute with `count` threads for a block; with one where it could not be settled."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1 if count == "auto" else count)
     try:
         yield
     finally:

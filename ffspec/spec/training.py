@@ -97,7 +97,14 @@ class Training(Node):
     precision: Literal["float32", "float64", "bf16"] = Field(
         "float32", description="The numbers' type; bf16: float32 weights, bfloat16 matrix products (autocast)."
     )
-    threads: int = Field(1, ge=1, le=4096, description="CPU threads; small networks are fastest, and exact, with one.")
+    threads: Annotated[
+        Annotated[int, Field(ge=1, le=4096)] | Literal["auto"],
+        Either("a whole number or 'auto'"),
+        Field(
+            description="CPU threads; small networks are fastest, and exact, with one. auto: one for every 50 million "
+            "operations of a step, up to the cores there are."
+        ),
+    ] = 1
 
 
 def settled(training: Training, rows: int | None) -> Training:
@@ -106,6 +113,28 @@ def settled(training: Training, rows: int | None) -> Training:
         return training
     return training.model_copy(update={"batch_size": min(64, max(rows, 1)) if rows < FEW_ROWS else 256})
 
+
+def threads_for(training: Training, flops: int | None, rows: int | None, cores: int) -> int | Literal["auto"]:
+    """Return how many threads pay: `auto` for as long as the operations of a step are unknown.
+
+    Args:
+        training: The loop, its batches settled.
+        flops: Operations of one row's forward pass.
+        rows: Training rows.
+        cores: The cores there are.
+    """
+    if training.threads != "auto":
+        return training.threads
+    if flops is None or rows is None or training.batch_size == "auto":
+        return "auto"
+    size = rows if training.batch_size == "all" else min(training.batch_size, rows)
+    return max(1, min(cores, PASSES * flops * size // OPERATIONS))
+
+
+PASSES = 3
+"""A step takes so many times the operations of a forward pass."""
+OPERATIONS = 50_000_000
+"""Operations of a step for which a thread pays: a millisecond's work, beside which waiting for others is little."""
 
 FEW_ROWS = 2_000
 """Of fewer rows `auto` makes smaller batches, for an epoch of large ones is only a few steps."""
