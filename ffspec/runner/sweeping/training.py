@@ -111,7 +111,10 @@ class Ground:
         made = member_of(spec, loaded)
         # After every epoch it measures what decides, and nothing else: metrics may take longer than the training.
         named = tuple(name for name in (self.space.sweep.metric.partition(".")[2],) if name != "loss")
-        slim = made.spec.model_copy(update={"metrics": named, "checks": Checks.model_construct()})
+        # Nor is it fitted anew on the rows that decide: the best will be.
+        training = made.spec.training.model_copy(update={"refit": False})
+        changes = {"metrics": named, "checks": Checks.model_construct(), "training": training}
+        slim = made.spec.model_copy(update=changes)
         return replace(made, spec=slim)
 
     def train(self, points: Mapping[int, Point], observe: Observe | None = None) -> Iterator[Trial]:
