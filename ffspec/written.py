@@ -21,7 +21,8 @@ LAYERS = frozenset(
     {f"nn.{name}" for name in (
         "Linear", "ReLU", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "Tanh", "Softplus",
         "Hardtanh", "ReLU6", "Hardsigmoid", "Hardswish", "LogSigmoid", "Softshrink", "Hardshrink", "Threshold", "GLU",
-        "Softmax", "LogSoftmax", "Identity", "Flatten", "Dropout", "BatchNorm1d", "LayerNorm",
+        "Softmax", "LogSoftmax", "Softmin", "Softsign", "Tanhshrink", "PReLU", "RReLU",
+        "Identity", "Flatten", "Dropout", "AlphaDropout", "BatchNorm1d", "LayerNorm", "RMSNorm",
     )} | {f"ffspec.{name}" for name in (
         "NTKLinear", "Scale", "TargetScale", "Temperature", "StackedLinear", "StackedNTKLinear", "StackedScale",
         "MemberScale",
@@ -29,7 +30,7 @@ LAYERS = frozenset(
 )  # fmt: skip
 """The layers whose gradients are written out."""
 
-BLOCKS = frozenset({"ffspec.Residual", "ffspec.Ensemble", "ffspec.SharedEnsemble"})
+BLOCKS = frozenset({"ffspec.Parametric", "ffspec.Residual", "ffspec.Ensemble", "ffspec.SharedEnsemble"})
 """The blocks that are written out if what is in them is."""
 
 LOSSES = frozenset(
@@ -95,7 +96,9 @@ def _left(steps: Sequence[Step]) -> Iterator[str]:
     """Yield the layers that are left to autograd; a block goes with all that is in it."""
     for step in steps:
         call = step.call if step.members is None else stacked(step.call, step.members) or step.call
-        if call.target in BLOCKS:
+        if call.arguments.get("activation") in {"softsign", "tanhshrink"}:
+            yield call.target.partition(".")[2]
+        elif call.target in BLOCKS:
             yield from _left(step.steps)
         elif call.target not in LAYERS:
             yield call.target.partition(".")[2]

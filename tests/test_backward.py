@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 import ffspec
 from ffspec import planner, written
-from ffspec.builder.backward.blocks import BLOCKS
+from ffspec.builder.backward.blocks import ACTIVATIONS, BLOCKS
 from ffspec.builder.backward.passes import Pass
 from ffspec.builder.backward.table import LAYERS, LOSSES
 from ffspec.builder.modules import PerceptronLoss, Residual
 from ffspec.builder.optimizer import state_of
-from ffspec.builder.scaling import NTKLinear, Scale
+from ffspec.builder.scaling import NTKLinear, Parametric, Scale
 from ffspec.builder.stacked import (
     Ensemble,
     MemberScale,
@@ -96,6 +96,7 @@ MODULES = [
     ("batch_norm", nn.BatchNorm1d(WIDTH)),
     ("rms_norm", nn.RMSNorm(WIDTH)),
     ("prelu", nn.PReLU()),
+    *((f"parametric: {name}", Parametric(WIDTH, name)) for name in (*ACTIVATIONS, "softsign") if name != "selu"),
     ("residual, nested", Residual(nn.Tanh(), Residual(nn.Linear(4, 4), nn.Identity()), nn.ReLU())),
     ("residual without weights", Residual(nn.ReLU())),
     ("dropout: 0", nn.Dropout(0.0)),
@@ -133,6 +134,9 @@ ENSEMBLES: dict[str, list[nn.Module]] = {
             StackedLinear(3, 8, 2),
             **MEAN,
         )
+    ],
+    "parametric": [
+        Ensemble(StackedLinear(3, 4, 8), Parametric(8, "mish", members=3), StackedLinear(3, 8, 2), **MEAN),
     ],
     "shared": [
         SharedEnsemble(
@@ -346,8 +350,8 @@ def test_a_trained_network_owns_its_parameters() -> None:
 
 SHOWN = {
     "without autograd, to the same bits": ("[{linear: 4}, relu, linear]", "cross_entropy", "{}"),
-    "without autograd, to the same bits, but for PReLU, Softsign, the loss CrossEntropyLoss": (
-        "[prelu, {residual: [{linear: 4}, softsign]}, prelu, linear]",
+    "without autograd, to the same bits, but for PLR, Heaviside, the loss CrossEntropyLoss": (
+        "[periodic, {linear: 4}, {residual: [{linear: 4}, {heaviside: straight_through}]}, linear]",
         "{cross_entropy: {label_smoothing: 0.1, weight: balanced}}",
         "{}",
     ),

@@ -107,9 +107,19 @@ def _bound(
         if norm is not None and judge.independent:
             clip_members(network, norm)
         elif norm is not None:
-            nn.utils.clip_grad_norm_(parameters, norm)
+            _bound_norm([one.grad for one in parameters if one.grad is not None], norm)
 
     return bound
+
+
+def _bound_norm(gradients: list[Tensor], most: float) -> None:
+    """Do what torch.nn.utils.clip_grad_norm_ does, without sorting the gradients by device and type."""
+    if gradients:
+        norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+        total = torch.linalg.vector_norm(torch.stack(norms))
+        factor = torch.clamp(most / (total + 1e-6), max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor)
 
 
 def _searching(

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ffspec.builder.backward.pair import Make, Pair
+from ffspec.builder.backward.pair import Make, Pair, by_autograd, gradient_of
 
 aten = torch.ops.aten
 Arguments: TypeAlias = Callable[[Any], tuple[Any, ...]]
@@ -233,3 +233,71 @@ def flatten(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001
         return gradient.view(shape)
 
     return Pair(forward, backward)
+
+
+def softmin(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of torch.nn.Softmin: softmax of -x."""
+    inner, turned = softmax(module, x, wanted), torch.empty_like(x)
+
+    def forward(x: Tensor) -> Tensor:
+        return inner.forward(torch.neg(x, out=turned))
+
+    def backward(gradient: Tensor) -> Tensor:
+        return inner.backward(gradient).neg_()
+
+    return Pair(forward, backward)
+
+
+def softsign(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of torch.nn.Softsign: a quotient with x above and below."""
+    del module, wanted
+    below, made, given, one = torch.empty_like(x), torch.empty_like(x), x, x.new_ones(())
+
+    def forward(x: Tensor) -> Tensor:
+        nonlocal given
+        given = x
+        torch.abs(x, out=below).add_(one)
+        return torch.div(x, below, out=made)
+
+    def backward(gradient: Tensor) -> Tensor:
+        through = -gradient * (given / below / below) * given.sgn()
+        return gradient.div_(below).add_(through)
+
+    return Pair(forward, backward)
+
+
+def tanhshrink(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of torch.nn.Tanhshrink: x - tanh(x)."""
+    del module, wanted
+    inner, made = torch.empty_like(x), torch.empty_like(x)
+
+    def forward(x: Tensor) -> Tensor:
+        return torch.sub(x, torch.tanh(x, out=inner), out=made)
+
+    def backward(gradient: Tensor) -> Tensor:
+        return gradient.add_(aten.tanh_backward.default(-gradient, inner))
+
+    return Pair(forward, backward, spare=True)
+
+
+def prelu(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of torch.nn.PReLU, for rows of one axis."""
+    layer: Any = module
+    if x.dim() != 2:
+        return by_autograd(module, x, wanted)
+    slope, into, given = layer.weight.detach().view(1, -1), gradient_of(layer.weight).view(1, -1), x
+    there, back = aten._prelu_kernel.default, aten._prelu_kernel_backward.default  # noqa: SLF001 - operations' names
+
+    def forward(x: Tensor) -> Tensor:
+        nonlocal given
+        given = x
+        made: Tensor = there(x, slope)
+        return made
+
+    def backward(gradient: Tensor) -> Tensor:
+        above: Tensor
+        above, found = back(gradient, given, slope)
+        into.copy_(found.sum_to_size(into.shape))
+        return above
+
+    return Pair(forward, backward, spare=True)

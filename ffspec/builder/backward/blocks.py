@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ffspec.builder import modules, stacked
-from ffspec.builder.backward.pair import Make, Pair, by_autograd
+from ffspec.builder import modules, scaling, stacked
+from ffspec.builder.backward.pair import Make, Pair, by_autograd, gradient_of
 from ffspec.builder.backward.table import LAYERS, OVERWRITING, STRIDED
 
 if TYPE_CHECKING:
@@ -130,8 +130,56 @@ def shared_ensemble(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa
     return _together(module, x, Chain(module.children(), wanted=wanted, make=make), wanted=wanted)
 
 
+def parametric(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of Parametric: an activation, and what it changed times a weight."""
+    layer: Any = module
+    if layer.activation not in ACTIVATIONS or x.dim() != (2 if layer.members is None else 3):
+        return by_autograd(module, x, wanted)
+    activation = ACTIVATIONS[layer.activation]()
+    inner, weight = LAYERS[type(activation)](activation, x, True), layer.weight.detach()
+    into, rows = gradient_of(layer.weight), (x.dim() - 2,)
+    row = into if layer.members is not None else into.view(1, -1)
+    made, difference, through = (torch.empty_like(x) for _ in range(3))
+
+    def forward(x: Tensor) -> Tensor:
+        torch.sub(inner.forward(x), x, out=difference)
+        return torch.add(x, torch.mul(weight, difference, out=made), out=made)
+
+    def backward(gradient: Tensor) -> Tensor:
+        torch.mul(gradient, weight, out=through)
+        torch.sum(difference.mul_(gradient), rows, True, out=row)
+        gradient.sub_(through)
+        return gradient.add_(inner.backward(through))
+
+    return Pair(forward, backward, spare=True)
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "celu": nn.CELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "softplus": nn.Softplus,
+    "hardtanh": nn.Hardtanh,
+    "hardsigmoid": nn.Hardsigmoid,
+    "hardswish": nn.Hardswish,
+    "relu6": nn.ReLU6,
+    "logsigmoid": nn.LogSigmoid,
+    "softshrink": nn.Softshrink,
+    "hardshrink": nn.Hardshrink,
+}
+"""The layers of the activations that Parametric takes, by the names of their functions. Of two, softsign and tanhshrink,
+autograd adds the parts of the gradient in an order that only holds for the whole."""
+
 BLOCKS: dict[type[nn.Module], Make] = {
     modules.Residual: residual,
+    scaling.Parametric: parametric,
     stacked.Ensemble: ensemble,
     stacked.SharedEnsemble: shared_ensemble,
 }

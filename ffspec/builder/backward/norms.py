@@ -73,3 +73,35 @@ def layer_norm(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT
         return above if wanted else gradient
 
     return Pair(forward, backward, spare=False)
+
+
+def rms_norm(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of torch.nn.RMSNorm: what autograd makes of its parts, with r = (mean(x^2) + eps)^(-1/2).
+
+    The gradient of x is g r + x^1 2 / F (-1/2 sum(g x) r^3), multiplied in this order.
+    """
+    layer: Any = module
+    eps = torch.finfo(x.dtype).eps if layer.eps is None else layer.eps
+    last, width = x.dim() - 1, x.shape[-1]
+    weight: Tensor | None = None if layer.weight is None else layer.weight.detach()
+    into = None if layer.weight is None else gradient_of(layer.weight).view(*[1] * last, -1)
+    rows = tuple(range(last))
+    given = rate = scaled = x
+
+    def forward(x: Tensor) -> Tensor:
+        nonlocal given, rate, scaled
+        given = x
+        rate = x.pow(2).mean(last, keepdim=True).add_(eps).rsqrt_()
+        scaled = x * rate
+        return scaled if weight is None else scaled * weight
+
+    def backward(gradient: Tensor) -> Tensor:
+        if into is not None and weight is not None:
+            torch.sum(gradient * scaled, rows, True, out=into)
+            gradient = gradient.mul_(weight)
+        if not wanted:
+            return gradient
+        inner = (gradient * given).sum(last, keepdim=True).mul_(-0.5).mul_(rate.pow(3))
+        return gradient.mul_(rate).add_((inner / width) * (given * 2.0))
+
+    return Pair(forward, backward)
