@@ -174,7 +174,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softshrink": nn.Softshrink,
     "hardshrink": nn.Hardshrink,
 }
-"""The layers of the activations that Parametric takes, by the names of their functions. Of two, softsign and tanhshrink,
+"""The layers of the activations that Parametric takes, by the names of their functions; of softsign and tanhshrink
 autograd adds the parts of the gradient in an order that only holds for the whole."""
 
 BLOCKS: dict[type[nn.Module], Make] = {
