@@ -154,7 +154,7 @@ SCHEDULERS = [
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_schedulers(scheduler: str) -> None:
     written = text("[{linear: 8}, tanh, linear]") + f"scheduler: {scheduler}\n"
-    check(members(written, (), ("seed=1",), ("optimizer.sgd.lr=0.02",)))
+    check(members(written, (), ("seed=1",), ("seed=2",), ("optimizer.sgd.lr=0.02",), ("training.epochs=4",)))
 
 
 TRAININGS = [

@@ -205,7 +205,10 @@ class Chunk:
         """Write an epoch into the histories, count it in the schedules, and keep the weights that are the best."""
         counted, improved = {}, []
         for place, (course, row, measures) in enumerate(zip(self._courses, rows, found, strict=True)):
-            if course.ended or not _is_finite(course, row, measures):
+            if course.ended:
+                continue
+            if not isfinite(row["loss"]) or not isfinite(row["lr"]) or isinstance(measures, DivergedError):
+                course.error = _error_of(row, measures)
                 continue
             for name, split in measures.items():
                 row |= {f"{name}.{key}": value for key, value in split.items()}
@@ -238,6 +241,8 @@ class Chunk:
         for course in courses:
             course.rates.end()
             course.ended = True
+        going = {id(course.rates) for course in self._courses if not course.ended}
+        self._distinct = [rates for rates in self._distinct if id(rates) in going]
 
     def _narrow(self) -> None:
         """Leave members behind that have ended, when they are many."""
@@ -255,14 +260,11 @@ class Chunk:
             self._best = {name: one[places] for name, one in self._best.items()}
 
 
-def _is_finite(course: Course, row: Row, measures: Any) -> bool:
-    """Return whether all numbers of an epoch are finite; else the member carries the error."""
-    if isfinite(row["loss"]) and isfinite(row["lr"]) and not isinstance(measures, DivergedError):
-        return True
+def _error_of(row: Row, measures: Any) -> DivergedError:
+    """Return what is wrong with an epoch, as a single run would say it."""
     try:
         refuse_wild(row)
-        if isinstance(measures, DivergedError):
-            raise measures
     except DivergedError as error:
-        course.error = error
-    return course.error is None
+        return error
+    found: DivergedError = measures
+    return found
