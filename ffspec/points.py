@@ -19,7 +19,7 @@ from ffspec import diagnostics
 from ffspec.diagnostics import Diagnostic
 from ffspec.overrides import Misplaced, Override, apply, put
 from ffspec.seeds import derive
-from ffspec.spec.base import describe, to_plain
+from ffspec.spec.base import Component, describe, to_plain
 from ffspec.spec.expansion import expand
 from ffspec.spec.faults import faults
 from ffspec.spec.metrics import DEFAULTS, find_metric
@@ -186,6 +186,23 @@ class Space:
         path = (*AXES, *point) if len(point) == 1 else AXES
         return replace(item, message=message, path=path, at_key=True, edit=None)
 
+    @cached_property
+    def standing(self) -> Point | None:
+        """The spec as it stands, said as a point; None where one of its values is on no axis."""
+        spec, found = self.spec({}), {}
+        for name, axis in self.axes.items():
+            value = _value_at(spec, name.split("."))
+            if isinstance(axis, tuple):
+                place = next((item for item in axis if repr(item) == repr(value)), None)
+            else:
+                low, high = axis.bounds
+                fits = isinstance(value, type(low)) and not isinstance(value, bool) and low <= value <= high
+                place = value if fits else None
+            if place is None:
+                return None
+            found[name] = place
+        return found
+
     def alone(self) -> Iterator[Point]:
         """Yield the points in which one axis differs from the spec: all its values, or the ends of its range."""
         for name, axis in self.axes.items():
@@ -221,6 +238,20 @@ def described(space: Space) -> str:
     how += [] if seconds is None else [f"{seconds:g} seconds"]
     whole = f" of {space.size:,}" if space.size is not None and space.size != most else ""
     return f"{', at most '.join(how)}{whole}, {space.sweep.method}: {', '.join(space.axes)}"
+
+
+def _value_at(spec: Spec, keys: Sequence[str]) -> Any:
+    """Return the plain value at a path of a spec; None where it has another form, or none."""
+    node: Any = spec
+    for key in keys:
+        if isinstance(node, tuple):
+            node = node[int(key)] if key.lstrip("-").isdecimal() and -len(node) <= int(key) < len(node) else None
+        elif isinstance(node, Component) and key == node.name:
+            continue
+        else:
+            source = getattr(node, "source", None)
+            node = source if getattr(source, "name", None) == key else getattr(node, key, None)
+    return to_plain(node)
 
 
 def told(point: Point) -> str:

@@ -10,7 +10,7 @@ import pytest
 import ffspec
 from ffspec import api, document
 from ffspec.cli import _exit_code
-from ffspec.points import Space, told
+from ffspec.points import Point, Space, told
 
 REST = """\
 dataset: {iris: {}, split: {validation: 0.2, test: 0.2}}
@@ -126,6 +126,28 @@ def test_a_spec_made_in_python_has_the_points_of_its_text() -> None:
     assert [made.spec(made.point(number)) for number in range(5)] == [
         space(text).spec(space(text).point(number)) for number in range(5)
     ]
+
+
+@pytest.mark.parametrize(
+    ("axes", "standing"),
+    [
+        (
+            "{optimizer.sgd.lr: {log_uniform: [0.001, 1]}, layers.0.linear.out_features: {int: [4, 16]}}",
+            {"optimizer.sgd.lr": 0.01, "layers.0.linear.out_features": 8},
+        ),
+        ("{seed: [1, 0], layers.1: [tanh, relu]}", {"seed": 0, "layers.1": "relu"}),
+        ("{training.epochs: [100, 20]}", {"training.epochs": 100}),  # a default
+        ("{dataset.split.test: [0.1, 0.2]}", {"dataset.split.test": 0.2}),
+        ("{optimizer.sgd.lr: [0.1, 1.0]}", None),
+        ("{optimizer.sgd.lr: {uniform: [0.1, 1.0]}}", None),
+        ("{scheduler: [cosine_annealing]}", None),
+    ],
+)
+def test_the_spec_as_it_stands_may_be_a_point(axes: str, standing: Point | None) -> None:
+    made = space(f"{REST}sweep: {{axes: {axes}, trials: 9}}\n")
+    assert made.standing == standing
+    if standing is not None:
+        assert made.spec(standing) == made.spec({})
 
 
 AXES = """\

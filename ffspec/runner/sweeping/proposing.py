@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ffspec.diagnostics import StorageError
 from ffspec.runner.sweeping import studies
 from ffspec.runner.sweeping.trials import sure
 
@@ -124,8 +125,11 @@ class Proposed:
         if self._directory is None:
             return
         url = f"sqlite:///{(self._directory / STUDY).absolute()}"
-        study = self._optuna.create_study(
-            study_name=studies.NAME, storage=url, direction=studies.direction(self._space), load_if_exists=True
-        )
-        known = len(study.get_trials(deepcopy=False))
-        study.add_trials([studies.frozen(trial, self._space) for _, trial in sorted(self.trials().items())[known:]])
+        try:
+            study = self._optuna.create_study(
+                study_name=studies.NAME, storage=url, direction=studies.direction(self._space), load_if_exists=True
+            )
+            known = len(study.get_trials(deepcopy=False))
+            study.add_trials([studies.frozen(trial, self._space) for _, trial in sorted(self.trials().items())[known:]])
+        except Exception as error:
+            raise StorageError(f"cannot write {self._directory / STUDY}: {error}") from error

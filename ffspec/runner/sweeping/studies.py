@@ -111,12 +111,13 @@ def frozen(trial: Trial, space: Space) -> Any:
     optuna = library(f"method: {space.sweep.method}")
     states = optuna.trial.TrialState
     curve = {epoch: sure(value) for epoch, value in enumerate(trial.curve, start=1)}
-    if trial.number == 0 or (trial.value is None and not trial.pruned):
+    point = space.standing if trial.number == 0 else trial.point
+    if point is None or (trial.value is None and not trial.pruned):
         return optuna.trial.create_trial(state=states.FAIL, system_attrs=trial.notes or {}, intermediate_values=curve)
     return optuna.trial.create_trial(
         state=states.PRUNED if trial.pruned else states.COMPLETE,
         value=sure(trial.curve[-1] if trial.value is None else trial.value),
-        params=params_of(trial.point, space),
+        params=params_of(point, space),
         distributions=distributions(space),
         intermediate_values=curve,
         system_attrs=trial.notes or {},
