@@ -125,6 +125,8 @@ def _memory(spec: Spec, plan: Plan) -> str:
 
     parts = needs(plan, dict(spec))
     unknown = None in {plan.parameters, plan.facts.features, plan.facts.rows.get("train")}
+    if not any(parts.values()):
+        return "known once the data is read"
     sizes = f"{shown(sum(parts.values()))}: {told(parts)}"
     return f"{sizes}, as far as is known before the data is read" if unknown else sizes
 

@@ -130,9 +130,8 @@ def _rows(parts: Mapping[str, Any], rows: Mapping[str, int], size: int, *, loade
     buffer: int | None = None if dataset is None else dataset.buffer
     if buffer is not None:  # a window and the one before it, what is read and prepared, and the samples
         window = min(buffer, train)
-        return (
-            2 * window + 2 * min(PIECE, window) + (0 if loaded else sum(min(count, SAMPLE) for count in rows.values()))
-        )
+        sampled = 0 if loaded else sum(min(count, SAMPLE) for count in rows.values())
+        return 2 * window + 2 * min(PIECE, window) + sampled
     # Shuffled rows are gathered once an epoch.
     gathered = train if parts["training"].shuffle and size < train else 0
     return gathered + (0 if loaded else sum(rows.values()))

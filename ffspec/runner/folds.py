@@ -10,8 +10,10 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ffspec import rundir
+from ffspec.diagnostics import Diagnostic, SpecError
 from ffspec.review import Review
 from ffspec.runner.bootstrap import intervals
 from ffspec.runner.expectations import expectations
@@ -81,11 +83,11 @@ def cross_validate(
         DivergedError: A loss or an output of a fold was not finite.
         StorageError: A run directory cannot be written.
     """
+    specs = [of_fold(request.spec, folds, fold) for fold in range(1, folds + 1)]
     together = None if request.out is None else rundir.create(request.out, request.name)
     try:
         made = []
-        for fold in range(1, folds + 1):
-            spec = of_fold(request.spec, folds, fold)
+        for fold, spec in enumerate(specs, start=1):
             out = None if together is None else together.path
             one = replace(request, spec=spec, out=out, name=f"fold-{fold}")
             made.append(execute(one, Review(opened, spec.allowed), observer(fold) if observer else Silent()))
@@ -100,11 +102,20 @@ def cross_validate(
 
 
 def of_fold(spec: Spec, folds: int, fold: int) -> Spec:
-    """Return the spec of one fold: its share of rows to validate on is of the rows the fold leaves."""
+    """Return the spec of one fold: its share of rows to validate on is of the rows the fold leaves.
+
+    Raises:
+        SpecError: FF035, the source says itself which rows are tested on, or its rows are streamed.
+    """
     split = spec.dataset.split if isinstance(spec.dataset.split, Split) else Split.model_construct()
     divided = split.model_copy(update={"train": None, "test": None, "folds": folds, "fold": fold})
     dataset = spec.dataset.model_copy(update={"split": divided})
-    return spec.model_copy(update={"dataset": type(spec.dataset).model_validate(dict(dataset))})
+    try:
+        checked = type(spec.dataset).model_validate(dict(dataset))
+    except ValidationError as error:
+        message = f"the rows must be divided into folds, but {error.errors()[0]['loc'][-1]} {error.errors()[0]['msg']}"
+        raise SpecError((Diagnostic(code="FF035", message=message, path=("dataset",)),)) from None
+    return spec.model_copy(update={"dataset": checked})
 
 
 def as_plain(found: CrossValidation) -> dict[str, Any]:
