@@ -84,6 +84,7 @@ def sweep_document(  # noqa: PLR0913 - as for `sweep`
         "overrides": list(space.texts),
         "allow": sorted(allow),
         "arrays": data is not None,
+        "shared": storage is not None or space.sweep.storage is not None,
         "name": opened.source.name,
     }
     errand = Errand(
@@ -160,21 +161,32 @@ def resume_sweep(
     try:
         refuse_links(owned.path)
         said = header_of(owned.path)
-        if not said:
-            raise StorageError(f"{owned.path} is no run directory of a sweep")
-        if said.get("arrays"):
-            raise StorageError(f"{owned.path} was made of arrays: call ffspec.sweep with them, and the same out")
+        _refuse_other(owned, said, shared=storage is not None)
         opened = _reopened(owned, said, allow_outside=allow_outside)
         spec, space = sound_sweep(opened, _texts(said, "allow"))
         _refuse_table(spec, allow_outside=allow_outside)
-        request = replace(api.request_of(spec, None, None, opened, allow_outside=allow_outside), name="resumed")
-        shared = storage or storage_of(space, allow_outside=allow_outside)
+        name = owned.path.absolute().parent.name
+        request = replace(api.request_of(spec, None, None, opened, allow_outside=allow_outside), name=name)
         errand = Errand(
-            request=request, space=space, opened=opened, said={}, storage=shared, signals=signals, inside=owned
+            request=request, space=space, opened=opened, said={}, storage=storage, signals=signals, inside=owned
         )
         return make(errand, watcher)
     finally:
         owned.close()
+
+
+def _refuse_other(owned: RunDirectory, said: dict[str, Any], *, shared: bool) -> None:
+    """Refuse a run directory that does not have all it takes to go on.
+
+    Raises:
+        StorageError: It is of no sweep, of arrays, or of a sweep that is shared.
+    """
+    if not said:
+        raise StorageError(f"{owned.path} is no run directory of a sweep")
+    if said.get("arrays"):
+        raise StorageError(f"{owned.path} was made of arrays: call ffspec.sweep with them, and the same out")
+    if said.get("shared") and not shared:
+        raise StorageError(f"{owned.path} is of a sweep that is shared: give its command again, with its storage")
 
 
 def _reopened(owned: RunDirectory, said: dict[str, Any], *, allow_outside: bool) -> Document:

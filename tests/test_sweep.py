@@ -14,7 +14,7 @@ import pytest
 import ffspec
 from ffspec import document
 from ffspec.diagnostics import InterruptedRunError, SpecError, StorageError
-from ffspec.runner.sweeping import Silent, Sweeping, Trial, training
+from ffspec.runner.sweeping import Silent, Sweeping, Trial, sharing, training
 from ffspec.runner.sweeping.log import LOG, Log
 from ffspec.runner.sweeping.trials import best_of
 from ffspec.sweeps import resume_sweep
@@ -325,9 +325,17 @@ def test_a_process_that_was_stopped_goes_on_with_its_own_points(method: str, tmp
     given: dict[str, Any] = {"out": tmp_path, "storage": str(tmp_path / "journal.log")}
     with pytest.raises(Stop):
         ffspec.sweep(of(method), watcher=Stopping(3), **given)
+    with pytest.raises(StorageError, match="is of a sweep that is shared: give its command again, with its storage"):
+        resume_sweep(tmp_path / "small" / "001")
     found = ffspec.sweep(of(method), **given)
     assert found.directory == tmp_path / "small" / "001"
     assert [trial.number for trial in found.trials] == [*range(12)]
+
+
+def test_a_storage_that_cannot_be_used_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "PAUSE", 0)
+    with pytest.raises(StorageError, match="cannot use the storage of the sweep"):
+        ffspec.sweep(TEXT, storage=f"sqlite:///{tmp_path}/absent/study.db")
 
 
 def test_a_storage_that_a_spec_names_is_in_its_folder(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 BATCH = 8
 """Points of a search by tpe that a process takes at a time."""
+TRIES, PAUSE = 3, 0.5
+"""How often a storage is tried to be opened, and the seconds between."""
 BLOCK = 32
 """Points that are counted off, that a process takes at a time: enough for a population, and not all there are."""
 
@@ -43,28 +46,37 @@ class Shared:
         self._study = self._open(storage, name)
 
     def _open(self, storage: str, name: str) -> Any:
-        storages = self._optuna.storages
-        try:
-            if "://" not in storage:
-                backend = storages.journal.JournalFileBackend(storage)
-                opened: Any = storages.JournalStorage(backend)
-            else:
-                opened = storages.RDBStorage(storage)
-            study = self._optuna.create_study(
-                study_name=name,
-                storage=opened,
-                direction=studies.direction(self._space),
-                pruner=studies.pruner(self._space),
-                load_if_exists=True,
-            )
-        except Exception as error:
-            raise StorageError(f"cannot use the storage of the sweep: {error}") from error
+        study = self._connected(storage, name)
         mine = self._log.header.get("identity")
         known = study.user_attrs.get("identity", mine)
         if mine != known:
             raise StorageError(f"the storage has another sweep called '{name}': give this one another name")
         study.set_user_attr("identity", mine)
         return study
+
+    def _connected(self, storage: str, name: str) -> Any:
+        """Return the study, made if nobody else has made it: of two that make a database at once, one has to wait.
+
+        Raises:
+            StorageError: It cannot be had.
+        """
+        storages = self._optuna.storages
+        for left in reversed(range(TRIES)):
+            try:
+                return self._optuna.create_study(
+                    study_name=name,
+                    storage=storages.RDBStorage(storage)
+                    if "://" in storage
+                    else storages.JournalStorage(storages.journal.JournalFileBackend(storage)),
+                    direction=studies.direction(self._space),
+                    pruner=studies.pruner(self._space),
+                    load_if_exists=True,
+                )
+            except Exception as error:
+                if not left:
+                    raise StorageError(f"cannot use the storage of the sweep: {error}") from error
+                time.sleep(PAUSE)
+        return None
 
     def next(self) -> dict[int, Point]:
         """Return the points this process has begun and not ended, or else new ones."""
@@ -89,7 +101,7 @@ class Shared:
         if most is not None and begun >= most:
             return None
         counted = self._space.sweep.method in {"grid", "random"}
-        self._study.sampler = studies.sampler(self._space, begun)
+        self._study.sampler = studies.sampler(self._space, begun, self._worker)
         live = self._study.ask({} if counted or begun == 0 else studies.distributions(self._space))
         if most is not None and live.number >= most:  # another process was faster
             self._study.tell(live, state=self._optuna.trial.TrialState.FAIL)
@@ -98,8 +110,8 @@ class Shared:
             point = self._space.point(live.number)
         else:
             point = studies.point_of(live.params, self._space)
-        live.set_user_attr("worker", self._worker)
         live.set_user_attr("point", json.dumps(point))
+        live.set_user_attr("worker", self._worker)
         self._live[live.number] = live
         return live.number, point
 

@@ -81,10 +81,13 @@ def direction(space: Space) -> str:
     return "maximize" if larger_is_better(space.sweep.metric) else "minimize"
 
 
-def sampler(space: Space, number: int) -> Any:
-    """Return what proposes points, its chance drawn from the sweep's seed and the number of the next point."""
+def sampler(space: Space, number: int, worker: str = "") -> Any:
+    """Return what proposes points, its chance drawn from the sweep's seed, the number of the next point and who asks.
+
+    Two processes that ask at the same time must not be proposed the same point.
+    """
     optuna = library(f"method: {space.sweep.method}")
-    seed = derive(space.sweep.seed, f"sweep/tpe/{number}", bits=32)
+    seed = derive(space.sweep.seed, f"sweep/tpe/{number}{worker}", bits=32)
     return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
 
 
