@@ -85,7 +85,7 @@ def series(method: str, folder: Path, times: int, faults: list[str]) -> tuple[in
         out, hits = folder / f"{method}{turn}", 0
         arguments = ["sweep", str(spec), "-q", "--out", str(out)]
         for _ in range(1 + turn % 2):
-            hits += kill(arguments, log, draw.uniform(0, whole.seconds))
+            hits += kill(arguments, log, draw.uniform(0, 0.8 * whole.seconds))
         stopped = place(out)
         states[state(stopped)] += 1
         again = ["resume", str(stopped), "-q"] if stopped is not None and turn % 4 > 1 else arguments
