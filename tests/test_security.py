@@ -233,8 +233,8 @@ def test_a_long_text_said_once_for_many_rows_is_refused(folder: Path, scarce: No
     frame = pl.DataFrame({"t": ["t" * 10_000, "u"] * 500, "y": [0, 1] * 500})
     frame.write_parquet(folder / "a.parquet")
     assert (folder / "a.parquet").stat().st_size < 20_000
-    value = {"parquet": {"path": "a.parquet", "target": "y"}, "split": "none"}
-    found = ("FF039", "dataset.parquet", LARGE + "column 't' needs about 5.1 MB, 1.0 MB are free",
+    value = {"parquet": {"path": "a.parquet", "target": "y", "dates": ["t"]}, "split": "none"}
+    found = ("FF039", "dataset.parquet.dates.0", LARGE + "column 't' needs about 5.1 MB, 1.0 MB are free",
              "leave it out with 'drop: [t]'")  # fmt: skip
     assert refused(value, folder) == [found]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffspec.data.dates import ISO
-from ffspec.data.held import Held
+from ffspec.data.held import Held, Labelled
 from ffspec.data.loaded import Floats
 from ffspec.data.problems import counted, problem, some
 from ffspec.diagnostics import Path
@@ -94,7 +94,7 @@ def finite(numbers: Cells, name: str, path: Path) -> Cells:
 
 
 def assemble(
-    names: Sequence[str], columns: Sequence[Held], path: Path
+    names: Sequence[str], columns: Sequence[Held | Labelled], path: Path
 ) -> tuple[list[Held], dict[int, tuple[str, ...]]]:
     """Return the raw columns, categories as indices into their levels, and the levels by position.
 
@@ -104,6 +104,11 @@ def assemble(
     levels: dict[int, tuple[str, ...]] = {}
     made: list[Held] = []
     for index, (name, cells) in enumerate(zip(names, columns, strict=True)):
+        if isinstance(cells, Labelled):
+            levels[index] = cells.levels
+            refuse_identifier(name, cells.levels, cells.rows, path, count=cells.count)
+            made.append(cells.codes)
+            continue
         if not isinstance(cells, np.ndarray) or is_numbers(cells):
             made.append(cells)
             continue
@@ -120,13 +125,13 @@ def codes_of(cells: Cells, levels: tuple[str, ...]) -> Floats:
     return np.array([code.get(cell, -1.0) for cell in cells], dtype=np.float64)
 
 
-def refuse_identifier(name: str, levels: Sequence[str], rows: int, path: Path) -> None:
+def refuse_identifier(name: str, levels: Sequence[str], rows: int, path: Path, *, count: int | None = None) -> None:
     """Refuse a column of names or numbers of rows: one-hot, it would be wide and teach nothing.
 
     Raises:
         SpecError: FF033, it is one.
     """
-    count = len(levels)
+    count = len(levels) if count is None else count
     if count <= MOST_LEVELS and (count <= 20 or count <= rows / 2):
         return
     hint = f"leave it out with 'drop: [{name}]'"

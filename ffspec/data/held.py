@@ -69,6 +69,19 @@ class Stored:
         return values if self.mask is None else values[self.mask]
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A column of texts."""
+
+    levels: tuple[str, ...]
+    """Sorted; of too many, the first."""
+    count: int
+    """How many there are."""
+    codes: Packed
+    """Shape (N,): the index of each row's level; without rows where there are too many levels."""
+    rows: int
+
+
 Held: TypeAlias = "NDArray[Any] | Packed | Stored"
 
 

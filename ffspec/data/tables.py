@@ -10,17 +10,18 @@ import numpy as np
 import polars as pl
 
 from ffspec.data.arrays import missing_target, no_value
-from ffspec.data.columns import TRUTH, Cells, assemble, codes_of, finite
+from ffspec.data.columns import Cells, assemble, finite
 from ffspec.data.dates import PARTS, UNIT, Moments, no_dates, parts_of, read_dates
 from ffspec.data.files import open_table
 from ffspec.data.fitted import DatePart, Order, Reading
-from ffspec.data.held import Held, kept_of_held
+from ffspec.data.held import Held, Labelled, kept_of_held
 from ffspec.data.incoming import no_places, require_columns
 from ffspec.data.loaded import Floats, Ints, Raw, RawTarget
 from ffspec.data.opening import Folder, refuse_large
 from ffspec.data.pieces import Part
 from ffspec.data.problems import problem, quoted, some
 from ffspec.data.ranking import comparable
+from ffspec.data.texts import labelled, places_of
 from ffspec.diagnostics import Path
 from ffspec.spec.facts import SPLITS
 from ffspec.spec.tables import Csv, Table
@@ -206,17 +207,20 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
     table = sheet.table
     if table.split_column is not None:
         path = (*sheet.path, "split_column")
-        words = _texts(sheet.column(table.split_column).cast(pl.String), table.split_column, path)
-        strange = [word for word in dict.fromkeys(words) if word not in SPLITS]
+        words = sheet.column(table.split_column).cast(pl.String)
+        said = words.unique(maintain_order=True).to_list()
+        strange = [word for word in said if word not in SPLITS]
         if strange:
             cells = ("an empty cell" if word is None else repr(word) for word in strange)
-            found = some(f"{cell} in row {sheet.row(words.index(w))}" for cell, w in zip(cells, strange, strict=True))
+            rows = (
+                sheet.row(int((words.is_null() if word is None else words == word).arg_true()[0])) for word in strange
+            )
+            found = some(f"{cell} in row {row}" for cell, row in zip(cells, rows, strict=True))
             message = f"{table.split_column!r} must say train, validation or test, found {found}"
             raise problem("FF035", message, path)
-        if "train" not in words:
+        if "train" not in said:
             raise problem("FF035", f"{table.split_column!r} must put rows into train, found none", path)
-        array = np.array(words)
-        return {name: np.flatnonzero(array == name).astype(np.int64) for name in SPLITS if name in words}
+        return {name: np.flatnonzero((words == name).to_numpy()).astype(np.int64) for name in SPLITS if name in said}
     fixed = {}
     start = sheet.origins[0][1]
     for name, (file, count) in zip(table.files, sheet.origins[1:], strict=True):
@@ -228,7 +232,9 @@ def _fixed(sheet: Sheet) -> dict[str, Ints]:
     return fixed
 
 
-def read_feature(sheet: Sheet, name: str, *, filled: bool) -> Iterator[tuple[str, tuple[Held, Reading | None]]]:
+def read_feature(
+    sheet: Sheet, name: str, *, filled: bool
+) -> Iterator[tuple[str, tuple[Held | Labelled, Reading | None]]]:
     """Yield what becomes of a column: itself, or the parts of its dates."""
     if name in (sheet.table.dates or ()):
         for part, values in parts_of(_moments(sheet, name)).items():
@@ -261,15 +267,15 @@ def _places(sheet: Sheet, name: str, *, filled: bool) -> Cells:
     if series.dtype not in (pl.String, pl.Categorical, pl.Enum) and series.null_count() < len(series):
         message = f"column {name!r} must hold texts to be ordered, found {series.dtype}"
         raise problem("FF033", message, path, "numbers are in order as they are")
-    cells = np.array(_texts(series.cast(pl.String), name, path), dtype=object)
-    places = codes_of(cells, values)
+    texts = series.cast(pl.String)
+    places = places_of(texts, values)
     strange = np.flatnonzero(places < 0).tolist()
     if strange and not filled:
-        raise no_places(name, values, [f"{cells[row]!r} in row {sheet.row(row)}" for row in strange], path)
+        raise no_places(name, values, [f"{texts[row]!r} in row {sheet.row(row)}" for row in strange], path)
     return np.where(places < 0, np.nan, places)
 
 
-def _feature(sheet: Sheet, name: str) -> Held:
+def _feature(sheet: Sheet, name: str) -> Held | Labelled:
     """Return a column as numbers or as texts."""
     if name in sheet.floats:
         held = sheet.floats.pop(name)
@@ -277,12 +283,10 @@ def _feature(sheet: Sheet, name: str) -> Held:
     series = typed(sheet, name, sheet.path)
     if name in (sheet.table.categorical or ()):
         texts = series.cast(pl.Boolean) if series.dtype == pl.Boolean else _whole(series)
-        return np.array(_texts(texts.cast(pl.String), name, sheet.path), dtype=object)
+        return labelled(texts.cast(pl.String))
     if series.dtype.is_numeric():
         return finite(series.cast(pl.Float64).to_numpy().astype(np.float64), name, sheet.path)
-    if series.dtype == pl.Boolean:
-        return np.array([None if value is None else TRUTH[value] for value in series.to_list()], dtype=object)
-    return np.array(_texts(series, name, sheet.path), dtype=object)
+    return labelled(series.cast(pl.String))
 
 
 def _texts(series: pl.Series, name: str, path: Path) -> list[str | None]:
@@ -303,8 +307,8 @@ def _whole(series: pl.Series) -> pl.Series:
     return series
 
 
-def target_of_sheet(sheet: Sheet) -> RawTarget:
-    """Return the target.
+def target_of_sheet(sheet: Sheet, *, coded: bool = True) -> RawTarget:
+    """Return the target; if it is texts, `coded`, or the texts themselves.
 
     Raises:
         SpecError: FF032, a row has none; FF033, it is no number or text.
@@ -323,9 +327,19 @@ def target_of_sheet(sheet: Sheet) -> RawTarget:
             texts = quoted(series.unique().sort().to_list())
             message = f"several targets must be numbers, but {name!r} holds texts: {texts}"
             raise problem("FF033", message, path)
+        if coded and len(table.targets) == 1 and series.dtype == pl.String:
+            found = labelled(series)
+            if found.count == len(found.levels):
+                return _classes(table, found)
         columns.append(_target_values(series, name, path))
     values = columns[0] if len(columns) == 1 else np.stack(columns, axis=1).astype(np.float64)
     return RawTarget(values=values, names=table.targets, kind=table.known().target)
+
+
+def _classes(table: Table, texts: Labelled) -> RawTarget:
+    """Return texts as a target."""
+    codes, kind = texts.codes.whole.astype(np.int64), table.known().target
+    return RawTarget(values=codes, names=table.targets, kind=kind, numeric=False, classes=texts.levels)
 
 
 def _target_values(series: pl.Series, name: str, path: Path) -> Any:

@@ -55,16 +55,20 @@ def _kind(raw: RawTarget, wants: TargetKind | None, path: Path) -> TargetKind:
             raise _misfit(f"the loss needs one column of classes, found {raw.values.shape[1]} target columns", path)
         return "values"
     if raw.classes is not None:
-        if wants == "values" and not raw.numeric:
-            raise _misfit(f"the loss needs numbers, but {named} is a class: {quoted(raw.classes)}", path)
+        if "values" in (wants, raw.kind) and not raw.numeric:
+            raise _misfit(f"{_asking(wants)} needs numbers, but {named} is a class: {quoted(raw.classes)}", path)
         return wants or "classes"
     if raw.values.dtype.kind in "OUb":
         if "values" in (wants, raw.kind):
-            needs = "the loss" if wants == "values" else "'task: regression'"
             found = quoted(_label(label) for label in np.unique(raw.values).tolist())
-            raise _misfit(f"{needs} needs numbers, but {named} is a class: {found}", path)
+            raise _misfit(f"{_asking(wants)} needs numbers, but {named} is a class: {found}", path)
         return "classes"
     return _kind_of_numbers(raw, wants, named, path)
+
+
+def _asking(wants: TargetKind | None) -> str:
+    """Say who needs numbers."""
+    return "the loss" if wants == "values" else "'task: regression'"
 
 
 def _kind_of_numbers(raw: RawTarget, wants: TargetKind | None, named: str, path: Path) -> TargetKind:

@@ -248,12 +248,13 @@ class _Reader:
                 return [f"y = table[{literal(names[0])}].cast(pl.Float64).to_numpy().reshape(-1, 1)"]
             return [f"y = table.select({literal(names)}).cast(pl.Float64).to_numpy()"]
         column = f"table[{literal(names[0])}]"
-        if self._csv and values.dtype.kind == "b":
+        texts = self._subject.raw.target.classes is not None or values.dtype.kind == "O"
+        if texts:
+            column += "" if self._csv else ".cast(pl.String)"
+        elif self._csv and values.dtype.kind == "b":
             column += ".str.to_lowercase()"
         elif self._csv and values.dtype.kind in "iuf":
             column += ".cast(pl.Int64)" if values.dtype.kind in "iu" else ".cast(pl.Float64)"
-        elif values.dtype.kind == "O":
-            column += "" if self._csv else ".cast(pl.String)"
         line = f"_, y = np.unique({column}, return_inverse=True)"
         return [f"{line}  # the classes in order, as numbers" if len(line) < 64 else line]
 

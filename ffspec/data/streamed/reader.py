@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from ffspec.data.fitted import Reading
-from ffspec.data.held import cells_of_held
+from ffspec.data.held import Labelled, cells_of_held
 from ffspec.data.incoming import require_columns
 from ffspec.data.loaded import Floats, RawTarget
 from ffspec.data.opening import Folder
@@ -78,7 +78,9 @@ class Reader:
     def _cells(self, sheet: Sheet, feature: str) -> dict[str, tuple[Cells, Reading | None]]:
         if feature in (self.table.dates or ()) or feature in self.table.orders:
             found = read_feature(sheet, feature, filled=self.filled)
-            return {name: (cells_of_held(cells), reading) for name, (cells, reading) in found}
+            return {
+                n: (cells_of_held(cells), reading) for n, (cells, reading) in found if not isinstance(cells, Labelled)
+            }
         series = typed(sheet, feature, self.path)
         if feature in (self.table.categorical or ()):
             if series.dtype.is_float():
@@ -98,7 +100,7 @@ class Reader:
 
     def target(self, sheet: Sheet) -> RawTarget:
         """Return the target of a piece."""
-        return target_of_sheet(sheet)
+        return target_of_sheet(sheet, coded=False)
 
     def weights(self, sheet: Sheet) -> Floats | None:
         """Return how much each row of a piece counts; None where all count the same."""

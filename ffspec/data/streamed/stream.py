@@ -20,6 +20,7 @@ from ffspec.data.loaded import Features, Floats, Ints, RawTarget, Split
 from ffspec.data.streamed.division import Division
 from ffspec.data.streamed.reader import Cells, Reader
 from ffspec.data.streamed.summaries import Moments
+from ffspec.data.texts import places_of
 
 CHUNK = 1 << 20
 """Bytes of a file that are read at a time to identify it."""
@@ -108,8 +109,4 @@ def _numbers(cells: Cells, column: Column) -> Floats:
     """Return numbers, or the indices of levels: -1 for an unknown one, NaN for a missing one."""
     if not isinstance(cells, pl.Series):
         return cells
-    levels = column.levels if isinstance(column, Category) else ()
-    codes = cells.replace_strict(list(levels), np.arange(len(levels)), default=-1.0, return_dtype=pl.Float64)
-    result = codes.to_numpy().copy()
-    result[cells.is_null().to_numpy()] = np.nan
-    return result
+    return places_of(cells, column.levels if isinstance(column, Category) else ())
