@@ -327,7 +327,7 @@ def main() -> int:
     count = repeats(__doc__)
     threadpool_limits(1)  # scikit-learn's products
     warnings.simplefilter("ignore")  # of trainings that have not converged
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)  # what Lightning says of every fit
     torch.set_num_threads(1)
     console = Console()
     console.print(machine(), highlight=False)
