@@ -61,11 +61,16 @@ def settled(
     Raises:
         BadPoint: A path of the point leads nowhere.
     """
-    first = [text for text in texts if _head(text.partition("=")[0]) in EXPANDING]
+    first = [text for text in texts if _is_early(text.partition("=")[0])]
     value, before, strange = apply(value, first)
     value = _placed(value, point or {}, expanding=True)
     value, after, others = apply(expand(value), [text for text in texts if text not in first])
     return _placed(value, point or {}, expanding=False), (*before, *after), (*strange, *others)
+
+
+def _is_early(dotted: str) -> bool:
+    """Return whether a path is one a recipe looks at: all layers too, for it leaves out what is for others."""
+    return _head(dotted) in EXPANDING or dotted.strip() == "layers"
 
 
 def _head(dotted: str) -> str:
@@ -75,7 +80,7 @@ def _head(dotted: str) -> str:
 def _placed(value: Any, point: Mapping[str, Any], *, expanding: bool) -> Any:
     """Put the values of a point in, those of short paths first: an axis may change what another has put there."""
     for name in sorted(point, key=lambda name: name.count(".")):
-        if (_head(name) in EXPANDING) != expanding:
+        if _is_early(name) != expanding:
             continue
         if name == "recipe" and "recipe" not in value:
             hint = "write the recipe as the file has it"

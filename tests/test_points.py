@@ -106,6 +106,9 @@ def test_a_key_that_a_recipe_fills_is_an_axis_like_any_other() -> None:
     )
     wanted = ffspec.load(text, overrides=["optimizer.adamw.lr=0.1", "layers.0.linear.out_features=7"])
     assert filled.spec(filled.point(1)) == wanted
+    axes = "{recipe: [tabular], layers: [[{linear: 4}, relu, linear]]}"
+    layers = space(f"{text}sweep: {{axes: {axes}, method: grid}}")
+    assert "scale" not in str(layers.spec(layers.point(1)).optimizer), "its groups are of layers that are there"
     recipes = space(f"{text}sweep: {{axes: {{recipe: [tabular], loss: [cross_entropy]}}, method: grid}}")
     assert recipes.spec(recipes.point(1)) == ffspec.load(text, overrides=["recipe=tabular", "loss=cross_entropy"])
 

@@ -230,6 +230,10 @@ def test_a_run_directory_from_a_stranger_leads_nowhere(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "small" / "001"
     with pytest.raises(SpecError, match=r"a data file must lie in the folder of the run, found rows\.csv"):
         resume_sweep(run)
+    whole_sweep = ffspec.sweep(tmp_path / "rows" / "a.yaml", out=tmp_path / "runs")
+    assert (whole_sweep.directory, len(whole_sweep.trials)) == (run, 12)
+    again = ffspec.run(run / "best.yaml", allow_outside=True)
+    assert again.after == whole_sweep.result.after
     assert len(resume_sweep(run, allow_outside=True).trials) == 12
     for name in ("study.db", "sweep.jsonl", "best"):
         kept = run / f"{name}.kept"

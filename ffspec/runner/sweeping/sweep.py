@@ -172,8 +172,8 @@ def _end(book: Book, ground: Ground, errand: Errand, owned: RunDirectory | None,
     spec = space.spec(best.point)
     text = dump(spec)
     if owned is not None:
-        spec = moved(spec, owned.path)
-        text = f"# Of {len(trials)} points the best {space.sweep.metric}: {sure(best.value or 0.0):g}.\n{dump(spec)}"
+        head = f"# Of {len(trials)} points the best {space.sweep.metric}: {sure(best.value or 0.0):g}."
+        text = f"{head}\n{dump(moved(spec, owned.path))}"
         owned.write(places.BEST, text)
         shutil.rmtree(owned.path / "best", ignore_errors=True)  # of a run that was stopped
     out = None if owned is None else owned.path

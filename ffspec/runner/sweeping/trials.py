@@ -64,7 +64,7 @@ class Sweeping:
     """All that were tried, by number; the first is the spec as it stands."""
     best: Trial
     best_spec: Spec
-    """A plain spec: what `best.yaml` says."""
+    """A plain spec: what `best.yaml` says, but for the paths of data, which there begin at its own folder."""
     result: Result
     """The ordinary run of the best spec, with its test split and its intervals."""
     margin: Margin | None
