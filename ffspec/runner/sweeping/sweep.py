@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from ffspec.data import Loaded
     from ffspec.diagnostics import Diagnostic
     from ffspec.document import Document
     from ffspec.points import Space
@@ -89,6 +90,8 @@ class Errand:
     """Whether to begin anew although there is a sweep to go on with."""
     inside: RunDirectory | None = None
     """The run directory of the sweep to go on with, open."""
+    told: frozenset[str] = frozenset()
+    """The messages of what was found in the spec as it stands."""
 
 
 def sweep(errand: Errand, watcher: Watcher | None = None) -> Sweeping:
@@ -111,14 +114,15 @@ def sweep(errand: Errand, watcher: Watcher | None = None) -> Sweeping:
     watcher.on_findings(review.told, review)
     identity = places.identity_of(errand.space, loaded)
     owned = places.place_of(errand, identity)
+    told = frozenset(item.message for item in review.told)
     try:
-        return _in(owned, replace(errand, request=request), identity, watcher)
+        return _in(owned, replace(errand, request=request, told=told), identity, watcher, loaded)
     finally:
         if owned is not None:
             owned.close()
 
 
-def _in(owned: RunDirectory | None, errand: Errand, identity: str, watcher: Watcher) -> Sweeping:
+def _in(owned: RunDirectory | None, errand: Errand, identity: str, watcher: Watcher, loaded: Loaded) -> Sweeping:
     """Make a sweep in its run directory."""
     directory = None if owned is None else owned.path
     log = Log(directory)
@@ -126,6 +130,7 @@ def _in(owned: RunDirectory | None, errand: Errand, identity: str, watcher: Watc
     began, before = time.monotonic(), log.spent
     request = errand.request
     rows = Rows(request.arrays, request.allow_outside)
+    rows.keep(request.spec, loaded)
     ground = Ground(errand.space, rows, lambda: before + time.monotonic() - began)
     try:
         with heeding(directory) if errand.signals else nullcontext():
@@ -178,7 +183,9 @@ def _end(book: Book, ground: Ground, errand: Errand, owned: RunDirectory | None,
         shutil.rmtree(owned.path / "best", ignore_errors=True)  # of a run that was stopped
     out = None if owned is None else owned.path
     final = replace(errand.request, spec=spec, text=text, out=out, name="best")
-    result = execute(final, Review(document.of(spec), spec.allowed))
+    review = Review(document.of(spec), spec.allowed)
+    result = execute(final, review)
+    watcher.on_findings(tuple(item for item in result.findings if item.message not in errand.told), review)
     found = Sweeping(
         space=space,
         spec=errand.request.spec,
@@ -207,7 +214,7 @@ def as_plain(found: Sweeping) -> dict[str, Any]:
         "failed": len(failed),
         "pruned": sum(trial.pruned for trial in found.trials),
         "best": {"number": found.best.number, "point": found.best.point, "value": found.best.value},
-        "default": found.trials[0].value,
+        "default": next((trial.value for trial in found.trials if trial.number == 0), None),
         "margin": None if found.margin is None else {**asdict(found.margin), "within_noise": found.margin.within_noise},
         "before": found.result.before,
         "after": found.result.after,

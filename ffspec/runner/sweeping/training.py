@@ -54,16 +54,19 @@ class Rows:
         Raises:
             SpecError: They cannot be used.
         """
-        key = self._key(spec)
-        if key not in self._loaded:
-            loaded = load_spec(spec, self.arrays, allow_outside=self.allow_outside)
-            # Whether the seed decides about the rows, only the rows can tell; a population wants to know that they are
-            # the same.
-            first = self._same.setdefault(digest_of(loaded), loaded)
-            if first is loaded and len(self._same) > 1:
-                self.held += sum(split.x.nbytes + split.y.nbytes for split in loaded.splits.values())
-            self._loaded[key] = first
-        return self._loaded[key]
+        known = self._loaded.get(self._key(spec))
+        return known or self.keep(spec, load_spec(spec, self.arrays, allow_outside=self.allow_outside))
+
+    def keep(self, spec: Spec, loaded: Loaded) -> Loaded:
+        """Keep the rows of a spec, and return them, or the same that were there before.
+
+        Whether the seed decides about the rows, only the rows can tell; a population wants to know that they are one.
+        """
+        first = self._same.setdefault(digest_of(loaded), loaded)
+        if first is loaded and len(self._same) > 1:
+            self.held += sum(split.x.nbytes + split.y.nbytes for split in loaded.splits.values())
+        self._loaded[self._key(spec)] = first
+        return first
 
     def let_go(self) -> None:
         """Forget all rows."""
