@@ -5,11 +5,11 @@ Shapes: B batch, F features, C classes or target columns.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,7 @@ class Judge:
     loss: nn.Module
     classes: int | None
     metrics: Sequence[Metric]
-    autocast: Callable[[], torch.autocast]
+    autocast: Callable[[], AbstractContextManager[Any]]
     scale: TargetScale | None = None
     """Where the network ends with one, what the units of the target are."""
     members: int = 1
@@ -178,13 +178,17 @@ def measure_splits(network: nn.Module, splits: Mapping[str, Batch], judge: Judge
 @contextmanager
 def eval_mode(network: nn.Module) -> Iterator[None]:
     """Put every module into eval mode for a block, and each back into the mode it was in."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
+    # Past the setter, which would look for parameters and modules first: that takes as long as a small network.
+    modes = [(vars(module), module.training) for module in network.modules()]
+    for attributes, _ in modes:
+        attributes["training"] = False
+    if any(type(module).train is not nn.Module.train for module in network.modules()):
+        network.eval()  # some module has a say in it
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        for attributes, mode in modes:
+            attributes["training"] = mode
 
 
 def undropped_copy(network: nn.Module) -> nn.Module:
@@ -241,7 +245,7 @@ def refuse_infinite(name: str, output: Tensor) -> None:
     Raises:
         DivergedError: It is not.
     """
-    if not bool(output.isfinite().all()):
+    if output.numel() and not isfinite(float(output.abs().max())):
         raise DivergedError(f"the network's output on the {name} split is not finite")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -116,7 +117,7 @@ def trainer_of(
         average=average,
         watch=watch,
         keeper=keeper,
-        written=not called and setup.splits["train"].x.device.type == "cpu" and not obstacle(spec.training),
+        written=not called and _plain(setup.splits["train"].x.device.type) and not obstacle(spec.training),
     )
 
 
@@ -171,7 +172,7 @@ def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale
         weighted=build_weighted(plan.loss, counts=counts, dtype=dtype).to(device) if weighed else None,
         classes=classes,
         metrics=chosen_metrics(spec, plan),
-        autocast=partial(torch.autocast, device.type, torch.bfloat16, enabled=bf16),
+        autocast=partial(_casting, device.type, bf16=bf16),
         scale=scale,
         members=members_of(plan.steps),
         independent=are_independent(plan.steps),
@@ -193,6 +194,18 @@ def _class_counts(loaded: Loaded, classes: int) -> list[int]:
         return list(loaded.stream.classes)
     counts: list[int] = torch.bincount(torch.from_numpy(loaded.splits["train"].y), minlength=classes).tolist()
     return counts
+
+
+def _plain(device: str) -> bool:
+    """Return whether operations do what they are called for at once: no GPU, and no autocast around it all."""
+    return device == "cpu" and not torch.is_autocast_enabled(device)
+
+
+def _casting(device: str, *, bf16: bool) -> AbstractContextManager[Any]:
+    """Return autocast to bfloat16, or its absence; a context costs as much as some operations."""
+    if bf16 or torch.is_autocast_enabled(device):
+        return torch.autocast(device, torch.bfloat16, enabled=bf16)
+    return nullcontext()
 
 
 def _batch(split: Split, judge: Judge, dtype: torch.dtype, device: torch.device) -> Batch:

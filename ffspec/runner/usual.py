@@ -18,7 +18,8 @@ ROWS = 10_000
 
 
 def _accuracy(truth_N: Any, label_N: Any, weight_N: Any) -> float:
-    return float(np.average(truth_N == label_N, weights=weight_N))
+    right = truth_N == label_N
+    return np.count_nonzero(right) / len(right) if weight_N is None else float(np.average(right, weights=weight_N))
 
 
 def _mse(truth_NC: Any, value_NC: Any, weight_N: Any) -> float:
