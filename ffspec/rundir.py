@@ -9,11 +9,12 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from shutil import rmtree
 from typing import Any
 
 from ffspec.diagnostics import StorageError
@@ -57,18 +58,30 @@ class RunDirectory:
             with suppress(OSError):
                 os.close(self.lock)
 
-    def inside(self, name: str) -> RunDirectory:
-        """Make a directory inside, for a part of the run; it is locked with this one.
+    def put(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Make a directory inside that holds files and their manifest; it appears whole, by one renaming.
+
+        Nothing is flushed to disk: for many small files that takes longer than to make them. `flush` does it for all.
 
         Raises:
             StorageError: It cannot be made.
         """
-        path = self.path / name
+        target = self.path / name
+        temporary = self.path / f".{name}.tmp-{os.getpid()}-{token_hex(4)}"
+        listed = json.dumps(_manifest(files), indent=2) + "\n"
         try:
-            path.mkdir()
+            temporary.mkdir()
+            for file, content in {**files, MANIFEST: listed.encode()}.items():
+                (temporary / file).write_bytes(content)
+            temporary.rename(target)
         except OSError as error:
-            raise StorageError(f"cannot make {path}: {_reason(error)}") from error
-        return RunDirectory(path)
+            rmtree(temporary, ignore_errors=True)
+            raise StorageError(f"cannot make {target}: {_reason(error)}") from error
+
+    def flush(self) -> None:
+        """Have everything that was put on disk, where the system can."""
+        if hasattr(os, "sync"):
+            os.sync()
 
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file whole: a temporary file beside it, flushed to disk, then renamed.
@@ -101,12 +114,7 @@ class RunDirectory:
 
     def seal(self, names: Iterable[str]) -> None:
         """Write the manifest: size and SHA-256 of each of these files that exists."""
-        files = {}
-        for name in names:
-            if (self.path / name).is_file():
-                data = self.read(name)
-                files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        self.write_json(MANIFEST, {"version": 1, "files": files})
+        self.write_json(MANIFEST, _manifest({name: self.read(name) for name in names if (self.path / name).is_file()}))
 
     def read(self, name: str) -> bytes:
         """Return what a file holds.
@@ -168,6 +176,11 @@ class RunDirectory:
             return hashlib.sha256(self.read(name)).hexdigest() == digest
         except StorageError:
             return False
+
+
+def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
+    sums = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
+    return {"version": 1, "files": sums}
 
 
 def is_whole(checkpoint: Path, content: bytes) -> bool:

@@ -162,3 +162,20 @@ def test_json_has_no_number_that_is_not_finite(number: float, tmp_path: Path) ->
     with pytest.raises(ValueError, match="JSON"):
         directory.write_lines("a.jsonl", [{"loss": number}])
     assert files(directory) == []
+
+
+def test_a_directory_of_files_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = create(tmp_path, "net")
+    directory.put("seed-1", {"a.txt": b"one", "b.bin": b"\0"})
+    directory.flush()
+    assert RunDirectory(directory.path / "seed-1").damaged() == []
+    assert sorted(entry.name for entry in (directory.path / "seed-1").iterdir()) == ["a.txt", "b.bin", rundir.MANIFEST]
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError) as caught:
+        directory.put("seed-2", {"a.txt": b"one"})
+    assert str(caught.value) == f"cannot make {directory.path / 'seed-2'}: the disk is full"
+    assert files(directory) == ["seed-1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 from contextlib import suppress
@@ -69,7 +70,7 @@ class Record:
         The manifest lets go of a file before it is written anew: killed in between, a run is not taken for damaged.
         """
         self.directory.seal((rundir.SPEC,))
-        self.directory.write(rundir.RESOLVED, self._resolved)
+        self.directory.write(rundir.RESOLVED, self.resolved)
         self.directory.write_json(rundir.ENVIRONMENT, {**environment(self._spec), "data": self._data})
         self.directory.write(rundir.PREPARE, self._loaded.preparation.to_json())
         self.directory.write_json(rundir.STATUS, {"status": "running"})
@@ -78,7 +79,7 @@ class Record:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What a checkpoint belongs to: how long the training is may change, and when it is kept."""
-        lines = self._resolved.splitlines()
+        lines = self.resolved.splitlines()
         kept = [line for line in lines if not line.lstrip().startswith(("epochs:", "max_steps:", "checkpoint:"))]
         made = environment(self._spec)
         return {"spec": kept, **{name: made[name] for name in WEIGHTY}, "data": self._data}
@@ -100,31 +101,9 @@ class Record:
         met = [asdict(expectation) for expectation in result.expectations]
         checks = {"before": result.before, "after": result.after, "expectations": met}
         self.directory.write_json(rundir.CHECKS, {**checks, **judged(result)})
-        self._write_weights(result.model)
+        self.directory.write(rundir.MODEL, weights_of(result.model))
         self.directory.write_json(rundir.STATUS, {"status": "done", "expectations_met": result.ok})
         self.directory.seal(sorted(entry.name for entry in self.path.iterdir() if entry.name not in UNSEALED))
-
-    def finish_member(self, trained: Trained) -> None:
-        """Write all there is of a member of a population, which has been trained with others; see `finish`."""
-        self.directory.write(rundir.RESOLVED, self._resolved)
-        self.directory.write(rundir.PREPARE, self._loaded.preparation.to_json())
-        self.directory.write_lines(rundir.HISTORY, list(trained.history))
-        fitted = {"temperature": trained.temperature, "threshold": trained.threshold}
-        checks = {"before": trained.before, "after": trained.after}
-        self.directory.write_json(
-            rundir.CHECKS, {**checks, **{name: value for name, value in fitted.items() if value is not None}}
-        )
-        status = {"status": "done"}
-        if trained.error is not None:
-            status = {"status": "diverged", "message": str(trained.error)}
-        else:
-            self._write_weights(trained.network)
-        self.directory.write_json(rundir.STATUS, status)
-        self.directory.seal(sorted(entry.name for entry in self.path.iterdir() if entry.name not in UNSEALED))
-
-    def _write_weights(self, network: nn.Sequential) -> None:
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-        self.directory.write(rundir.MODEL, safetensors.torch.save(weights))
 
     def fail(self, rows: list[Row], error: FfspecError) -> None:
         """Write how far a run came that did not end well, as far as the disk lets."""
@@ -135,7 +114,8 @@ class Record:
             self.directory.write_json(rundir.STATUS, status)
 
     @cached_property
-    def _resolved(self) -> str:
+    def resolved(self) -> str:
+        """The spec with everything inferred written out."""
         spec = self._spec
         allowed = ", ".join(sorted(spec.allowed))
         ignored = f"# ffspec: ignore[{allowed}] let through in this run\n" if allowed else ""
@@ -145,6 +125,35 @@ class Record:
     def _data(self) -> dict[str, Any]:
         # Once: of a large table, a digest takes as long as some epochs.
         return fingerprint(self._loaded)
+
+
+def weights_of(network: nn.Sequential) -> bytes:
+    """Return the parameters and buffers of a network as the bytes of a file."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    return safetensors.torch.save(weights)
+
+
+def files_of(trained: Trained, resolved: str) -> dict[str, bytes]:
+    """Return the files of a member of a population, which has been trained with others.
+
+    Args:
+        trained: What became of it.
+        resolved: Its spec with everything inferred written out.
+    """
+    fitted = {"temperature": trained.temperature, "threshold": trained.threshold}
+    known = {name: value for name, value in fitted.items() if value is not None}
+    status = {"status": "done"} if trained.error is None else {"status": "diverged", "message": str(trained.error)}
+    history = "".join(json.dumps(row, allow_nan=False) + "\n" for row in trained.history)
+    checks = json.dumps({"before": trained.before, "after": trained.after, **known}, indent=2, allow_nan=False)
+    files = {
+        rundir.RESOLVED: resolved,
+        rundir.PREPARE: trained.member.loaded.preparation.to_json(),
+        rundir.HISTORY: history,
+        rundir.CHECKS: checks + "\n",
+        rundir.STATUS: json.dumps(status, indent=2) + "\n",
+    }
+    made = {name: text.encode() for name, text in files.items()}
+    return made if trained.error is not None else {**made, rundir.MODEL: weights_of(trained.network)}
 
 
 WIDE = 100

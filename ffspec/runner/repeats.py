@@ -5,6 +5,7 @@ The first weights and the order of the rows are drawn anew for each; the rows of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
@@ -15,12 +16,13 @@ from ffspec import rundir
 from ffspec.builder.streams import untouched
 from ffspec.data import load_spec
 from ffspec.diagnostics import DivergedError
+from ffspec.rundir import RunDirectory
 from ffspec.runner.baselines import fit_baselines
 from ffspec.runner.expectations import expectations
 from ffspec.runner.population import groups, member_of, train_together
 from ffspec.runner.population.sizes import LEAST
 from ffspec.runner.population.together import divided
-from ffspec.runner.record import Record, environment
+from ffspec.runner.record import Record, environment, files_of
 from ffspec.runner.run import prepare, probed
 from ffspec.runner.setup import chosen_metrics
 from ffspec.seeds import derive
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
     from ffspec.data import Loaded
     from ffspec.diagnostics import Diagnostic
+    from ffspec.planner import Plan
     from ffspec.review import Review
-    from ffspec.rundir import RunDirectory
     from ffspec.runner.baselines import Baseline
     from ffspec.runner.expectations import Expectation
     from ffspec.runner.population import Member, Trained
@@ -146,10 +148,10 @@ def repeat(
     together = None if request.out is None else rundir.create(request.out, request.name)
     try:
         _begin(together, request)
-        made = []
+        made, kept = [], _Kept(together)
         for one in train_together(members):
             made.append(one)
-            _keep(together, one)
+            kept.add(one)
             listener.on_member(len(made))
         result = _estimated(made, review.told, together, resplit=resplit)
     finally:
@@ -175,13 +177,24 @@ def _begin(together: RunDirectory | None, request: Request) -> None:
         together.write_json(rundir.ENVIRONMENT, environment(request.spec))
 
 
-def _keep(together: RunDirectory | None, one: Trained) -> None:
-    """Write what became of a seed into a directory of its own."""
-    if together is None:
-        return
-    member = one.member
-    directory = together.inside(f"seed-{member.spec.seed}")
-    Record(directory, member.spec, member.plan, member.loaded).finish_member(one)
+@dataclass
+class _Kept:
+    """The directories of the seeds."""
+
+    together: RunDirectory | None
+    first: tuple[Plan, str] | None = None
+    """The plan and the resolved spec of a seed; of others with this plan, only the seed differs."""
+
+    def add(self, one: Trained) -> None:
+        """Write what became of a seed into a directory of its own."""
+        if self.together is None:
+            return
+        member, name = one.member, f"seed-{one.member.spec.seed}"
+        if self.first is None or self.first[0] != member.plan:
+            record = Record(RunDirectory(self.together.path / name), member.spec, member.plan, member.loaded)
+            self.first = (member.plan, record.resolved)
+        text = re.sub(r"^seed: \d+$", f"seed: {member.spec.seed}", self.first[1], count=1, flags=re.MULTILINE)
+        self.together.put(name, files_of(one, text))
 
 
 def of_seed(spec: Spec, seed: int) -> Spec:
@@ -254,6 +267,7 @@ def _estimated(
         directory=None if together is None else together.path,
     )
     if together is not None:
+        together.flush()
         together.write_json(SEEDS, as_plain(result))
     return result
 
