@@ -16,6 +16,7 @@ from ffspec import document
 from ffspec.diagnostics import InterruptedRunError, SpecError, StorageError
 from ffspec.runner.sweeping import Silent, Sweeping, Trial, sharing, training
 from ffspec.runner.sweeping.log import LOG, Log
+from ffspec.runner.sweeping.proposing import Proposed
 from ffspec.runner.sweeping.trials import best_of
 from ffspec.sweeps import resume_sweep
 
@@ -100,7 +101,10 @@ def test_the_best_is_a_plain_spec_that_runs_to_the_same_bits(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("method", ["grid", "random", "tpe", "hyperband"])
-def test_a_sweep_that_is_stopped_ends_in_the_same_best(method: str, tmp_path: Path) -> None:
+def test_a_sweep_that_is_stopped_ends_in_the_same_best(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Proposed, "close", lambda _: None)  # SQLite takes longer than all the rest
     whole = ffspec.sweep(of(method), out=tmp_path / "whole")
     assert len(whole.trials) == (7 if method == "grid" else 12)
     for after in (1, 6):
@@ -114,6 +118,18 @@ def test_a_sweep_that_is_stopped_ends_in_the_same_best(method: str, tmp_path: Pa
         pruned = [trial for trial in whole.trials if trial.pruned]
         assert pruned
         assert all(trial.epochs < 4 and trial.value is None and trial.error is None for trial in pruned)
+
+
+def test_optunas_own_tools_may_look_at_a_sweep(tmp_path: Path) -> None:
+    import optuna
+
+    found = ffspec.sweep(of("tpe"), overrides=["sweep.trials=4"], out=tmp_path)
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{found.directory}/study.db")
+    assert [trial.value for trial in study.trials] == pytest.approx([trial.value for trial in found.trials], rel=1e-4)
+    assert study.trials[0].params == {"optimizer.sgd.lr": 0.01, "layers.0.linear.out_features": 0}
+    more = ffspec.sweep(of("tpe"), overrides=["sweep.trials=6"], out=tmp_path)
+    assert more.directory == found.directory
+    assert len(optuna.load_study(study_name="sweep", storage=f"sqlite:///{found.directory}/study.db").trials) == 6
 
 
 def test_a_sweep_is_resumed_by_its_directory(tmp_path: Path) -> None:
