@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ffspec
-from ffspec import api
+from ffspec import api, limits
 from ffspec.builder.loss import build_weighted
 from ffspec.data.loaded import Split
 from ffspec.diagnostics import SpecError
 from ffspec.export import eject
 from ffspec.planner import plan as make_plan
+from ffspec.rules import examine
 from ffspec.rules.memory import needs
 from ffspec.runner.evaluation import Batch
 from ffspec.runner.flow import Flow
@@ -267,3 +268,25 @@ def test_what_a_streamed_training_takes_does_not_grow_with_the_rows() -> None:
         taken.append(needs(make_plan(made, facts), dict(made)))
     assert taken[0] == taken[1]
     assert taken[0]["rows"] == 4 * 30 * (4 * 262_144 + 100_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "hint"),
+    [
+        ("parquet: {path: a, target: y}", "parquet",
+         "write streaming: true beside its path, or take fewer rows or columns"),
+        ("parquet: {path: a, target: y, streaming: {buffer_size: 90000000}}", "streaming",
+         "write a smaller buffer_size"),
+        ("csv: {path: a, target: y}", "csv",
+         "take fewer rows or columns, or write the rows as Parquet and stream them"),
+        ("parquet: {path: a, target: y, streaming: true}", None, None),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_fit_are_to_be_streamed(
+    source: str, place: str | None, hint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "free_memory", lambda: 10**9)
+    made = api.load(f"dataset: {{{source}}}\nlayers: [linear]\nloss: mse\noptimizer: sgd\n")
+    facts = Facts(features=30, target="values", outputs=1, rows={"train": 10**8}, levels=(0,) * 30)
+    found = [(item.path[-1], item.hint) for item in examine(dict(made), facts) if item.code == "FF029"]
+    assert found == ([] if place is None else [(place, hint)])

@@ -66,7 +66,7 @@ def test_all_rows_are_prepared_as_in_memory(prepare: Any, split: Any, tmp_path: 
     for name, split_ in whole.splits.items():
         parts = [data.stream.read(piece, [name]) for piece in range(len(data.stream.division.rows))]
         rows = [part[name] for part in parts if part]
-        assert max(map(len, rows)) <= 64
+        assert max(map(len, rows)) <= 170
         assert np.allclose(np.concatenate([part.x for part in rows]), split_.x, rtol=1e-9, atol=1e-9)
         assert np.array_equal(np.concatenate([part.y for part in rows]), split_.y)
         assert np.array_equal(np.concatenate([part.weight for part in rows]), cast("Any", split_.weight))
@@ -178,3 +178,12 @@ def test_moments_that_are_merged_are_those_of_all_numbers(parts: list[list[float
         assert (moments.low[0], moments.high[0]) == (whole.min(), whole.max())
         assert moments.mean[0] == pytest.approx(whole.mean(), rel=1e-14, abs=1e-13)
         assert moments.deviation[0] == pytest.approx(whole.std(), rel=1e-6, abs=1e-6 * (1 + abs(shift) * 1e-9))
+
+
+def test_the_buffer_does_not_decide_which_rows_are_in_which_split(tmp_path: Path) -> None:
+    frame().write_parquet(tmp_path / "a.parquet", row_group_size=170)
+    value = {"parquet": {**SOURCE, "streaming": {"buffer_size": 10}}, "split": {"test": 0.3}, "prepare": PREPARED[0]}
+    small = loaded(value, tmp_path)
+    large = loaded({**value, "parquet": {**SOURCE, "streaming": True}}, tmp_path)
+    for name, split in large.splits.items():
+        assert np.array_equal(small.splits[name].x, split.x)

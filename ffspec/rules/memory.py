@@ -86,6 +86,8 @@ def _mend(parts: Mapping[str, int], draft: Draft) -> tuple[Path, str]:
         return ("dataset", dataset.source.name, "streaming"), "write a smaller buffer_size"
     if dataset.source.name == "parquet":
         return ("dataset", "parquet"), "write streaming: true beside its path, or take fewer rows or columns"
+    if dataset.source.name == "csv":
+        return ("dataset", "csv"), "take fewer rows or columns, or write the rows as Parquet and stream them"
     return ("dataset",), "take fewer rows or columns"
 
 
@@ -129,7 +131,7 @@ def _rows(parts: Mapping[str, Any], rows: Mapping[str, int], size: int, *, loade
     train, dataset = rows.get("train", 0), parts.get("dataset")
     buffer: int | None = None if dataset is None else dataset.buffer
     if buffer is not None:  # a window and the one before it, what is read and prepared, and the samples
-        window = min(buffer, train)
+        window = min(max(buffer, PIECE), train)
         sampled = 0 if loaded else sum(min(count, SAMPLE) for count in rows.values())
         return 2 * window + 2 * min(PIECE, window) + sampled
     # Shuffled rows are gathered once an epoch.

@@ -139,7 +139,11 @@ class Streaming(Node):
     """How rows are streamed from a file."""
 
     buffer_size: int = Field(
-        262_144, ge=1, le=1_000_000_000, description="Rows in memory at a time, which are shuffled among each other."
+        262_144,
+        ge=1,
+        le=1_000_000_000,
+        description="Rows in memory at a time, which are shuffled among each other; a row group at least, or 262,144 "
+        "rows of a larger one.",
     )
 
 

@@ -27,7 +27,7 @@ Cells: TypeAlias = "Floats | pl.Series"
 """Shape (N,): numbers, NaN where one is missing, or texts, null where one is missing."""
 
 MOST = 262_144
-"""Rows of a piece, at most."""
+"""Rows of a piece, at most; whatever the buffer, so that it does not decide which rows are in which split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,13 @@ def open_reader(table: Parquet, folder: Folder, *, filled: bool) -> Reader:
         SpecError: FF030, FF031, FF037 to FF039: they cannot be read, or columns are missing.
     """
     path = ("dataset", table.name)
-    most = min(MOST, table.buffer or MOST)
-    main = open_pieces(table.path, folder, (*path, "path"), most)
+    main = open_pieces(table.path, folder, (*path, "path"), MOST)
     require_columns(asked(table, None), main.columns)
     features = features_of(table, main.columns, None)
     others = [*table.targets, *(name for name in (table.split_column, table.weight) if name)]
     used = tuple(dict.fromkeys([*features, *others]))
     files = {"": main}
     for name, file in table.files.items():
-        files[name] = open_pieces(file, folder, (*path, name), most)
+        files[name] = open_pieces(file, folder, (*path, name), MOST)
         require_columns(((column, (*path, name)) for column in used), files[name].columns)
     return Reader(table, files, tuple(features), used, filled)
