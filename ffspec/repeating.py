@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ffspec.document import Document
     from ffspec.runner.folds import CrossValidation
-    from ffspec.runner.repeats import Listener, Repeated
+    from ffspec.runner.repeats import Listener, Repeated, Repetition
     from ffspec.runner.run import Observer
 
 
@@ -81,6 +81,7 @@ def repeat(  # noqa: PLR0913 - each is one thing a caller may want to set
     data: Any = None,
     *,
     seeds: int = 10,
+    folds: int | None = None,
     resplit: bool = False,
     overrides: Sequence[str] = (),
     seed: int | None = None,
@@ -95,7 +96,8 @@ def repeat(  # noqa: PLR0913 - each is one thing a caller may want to set
     Args:
         source: A spec, a path, or YAML text.
         data: As for `run`.
-        seeds: How many seeds: the spec's, and those behind it.
+        seeds: How many: the spec's, and those behind it.
+        folds: With each seed, train once for each of so many parts of the rows; what it reaches is the mean over them.
         resplit: Whether the rows of the splits are drawn anew for each seed too.
         overrides: What to change, as `path=value`; only for a path or text.
         seed: The first seed in place of the spec's.
@@ -108,18 +110,18 @@ def repeat(  # noqa: PLR0913 - each is one thing a caller may want to set
         DivergedError: The training of every seed diverged.
         StorageError: A run directory cannot be written.
     """
+    from ffspec.runner.repeats import Repetition
+
     opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
-    return repeat_document(
-        opened, data, seeds=seeds, resplit=resplit, seed=seed, out=out, allow=allow, allow_outside=allow_outside
-    )
+    how = Repetition(seeds=seeds, folds=folds, resplit=resplit)
+    return repeat_document(opened, data, how, seed=seed, out=out, allow=allow, allow_outside=allow_outside)
 
 
 def repeat_document(  # noqa: PLR0913 - as for `repeat`
     opened: Document,
-    data: Any = None,
+    data: Any,
+    how: Repetition,
     *,
-    seeds: int,
-    resplit: bool = False,
     seed: int | None = None,
     out: str | Path | None = None,
     allow: Collection[str] = (),
@@ -132,4 +134,4 @@ def repeat_document(  # noqa: PLR0913 - as for `repeat`
     spec = sound(opened, allow)
     seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
     request = request_of(seeded, data, out, opened, allow_outside=allow_outside)
-    return repeats.repeat(request, Review(opened, spec.allowed), seeds, resplit=resplit, listener=listener)
+    return repeats.repeat(request, Review(opened, spec.allowed), how, listener)

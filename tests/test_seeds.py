@@ -76,6 +76,51 @@ def test_every_seed_is_a_run_of_its_own(text: str, resplit: bool, tmp_path: Path
     assert found.members[0].before == plain.before, "the first seed is the spec's"
 
 
+@pytest.mark.parametrize("resplit", [False, True])
+def test_with_folds_a_seed_is_the_mean_over_them(resplit: bool, tmp_path: Path) -> None:
+    found = ffspec.repeat(TEXT, seeds=4, folds=3, resplit=resplit, out=tmp_path)
+    assert (found.seeds, found.folds, len(found.members)) == ((0, 1, 2, 3), 3, 12)
+    tested = {one.member.loaded.splits["test"].x.tobytes() for one in found.members}
+    assert len(tested) == (12 if resplit else 3)
+    losses = []
+    for seed in found.seeds:
+        parts = found.of(seed)
+        rows = [len(one.member.loaded.splits["test"]) for one in parts]
+        assert sum(rows) == 178, "every row is tested on once"
+        losses.append(np.average([one.after["test"]["loss"] for one in parts], weights=rows))
+    assert found.after["test"]["loss"].mean == pytest.approx(np.mean(losses), rel=1e-12)
+    assert found.after["test"]["loss"].deviation == pytest.approx(np.std(losses, ddof=1), rel=1e-9)
+    assert found.directory is not None
+    one = found.of(2)[1]
+    alone = ffspec.run(found.directory / "seed-2-fold-2" / "resolved.yaml")
+    assert one.before == alone.before
+    assert one.after["test"]["loss"] == pytest.approx(alone.after["test"]["loss"], rel=1e-4)
+    first = ffspec.cross_validate(TEXT, folds=3)
+    assert [part.before for part in found.of(0)] == [fold.before for fold in first.results]
+
+
+def test_the_command_with_folds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text(TEXT, encoding="utf-8")
+    assert command("--seeds", "4", "--folds", "3", "a.yaml") == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:2] == [
+        "small: 139 parameters; 4 seeds of 3 folds each; rows: 94 train, 24 validation, 60 test",
+        "  up to 8 at a time are trained as one network",
+    ]
+    assert (
+        "  means over the seeds, which draw first weights and the order of the rows; --resplit draws the folds too"
+        in printed
+    )
+    assert command("--seeds", "2", "--folds", "3", "--resplit", "a.yaml", "--format", "json") == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert [(one["seed"], one["fold"]) for one in found["each"]] == [
+        (seed, fold) for seed in (0, 1) for fold in (1, 2, 3)
+    ]
+
+
 @pytest.mark.parametrize(
     "dataset",
     [
@@ -142,7 +187,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         f"  run directory: {Path('runs/small/001')}",
     ]
     assert command("--seeds", "4", "a.yaml") == 1
-    assert capsys.readouterr().out.splitlines()[1] == "  all seeds are trained as one network"
+    assert capsys.readouterr().out.splitlines()[1] == "  all are trained as one network"
     assert command("--seeds", "2", "a.yaml", "--set", "optimizer=rprop") == 1
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "  one after another: rprop has no form for many networks at once"
@@ -160,7 +205,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--seeds", "2", "--folds", "2"), "--folds and --seeds are two questions: leave out one of them"),
         (("--resplit",), "--resplit is of several seeds: write --seeds 10, say"),
         (("--seeds", "2", "--stability"), "--stability is of one training: leave out --seeds"),
         (("--seeds", "2", "--details"), "--details is of one training: leave out --seeds"),

@@ -89,8 +89,6 @@ class Several:
 
     def check(self, *, stability: bool, details: bool) -> None:
         """Refuse options that do not go together."""
-        if self.folds is not None and self.seeds is not None:
-            raise click.UsageError("--folds and --seeds are two questions: leave out one of them")
         if self.resplit and self.seeds is None:
             raise click.UsageError("--resplit is of several seeds: write --seeds 10, say")
         option = "folds" if self.folds is not None else "seeds"
@@ -115,11 +113,11 @@ def _run_all(opened: list[Document], several: Several, shown: Shown, given: dict
 
     gc.enable()
     for one in opened:
+        if several.seeds is not None:
+            yield one, _repeat(one, several, shown, **given)
+            continue
         if several.folds is not None:
             yield one, _cross_validate(one, several.folds, shown, **given)
-            continue
-        if several.seeds is not None:
-            yield one, _repeat(one, several.seeds, shown, resplit=several.resplit, **given)
             continue
         found = _train(one, shown, **given)
         yield one, found
@@ -178,13 +176,15 @@ def _cross_validate(one: Document, folds: int, shown: Shown, **given: Any) -> Cr
     return found
 
 
-def _repeat(one: Document, seeds: int, shown: Shown, **given: Any) -> Repeated | FfspecError:
+def _repeat(one: Document, several: Several, shown: Shown, **given: Any) -> Repeated | FfspecError:
     from ffspec import repeating
     from ffspec.cli.seeds import SeedReporter, summary
+    from ffspec.runner.repeats import Repetition
 
-    listener = None if shown.silent else SeedReporter(verbose=shown.verbose)
+    listener = None if shown.silent else SeedReporter(several.folds, verbose=shown.verbose)
     try:
-        found = repeating.repeat_document(one, seeds=seeds, listener=listener, **given)
+        how = Repetition(seeds=several.seeds or 0, folds=several.folds, resplit=several.resplit)
+        found = repeating.repeat_document(one, None, how, listener=listener, **given)
     except FfspecError as error:
         return error
     if not shown.silent:

@@ -25,7 +25,8 @@ NAMED = 10
 class SeedReporter:
     """Says what is about to be trained and how, and on a terminal how many seeds are done."""
 
-    def __init__(self, *, verbose: bool) -> None:
+    def __init__(self, folds: int | None, *, verbose: bool) -> None:
+        self._folds = folds
         self._verbose = verbose
         self._seeds = 0
 
@@ -40,31 +41,39 @@ class SeedReporter:
         first, self._seeds = members[0], len(members)
         rows = ", ".join(f"{count(number)} {name}" for name, number in first.plan.facts.rows.items())
         name = first.spec.name or "network"
-        click.echo(f"{name}: {count(first.plan.parameters)} parameters; {count(len(members))} seeds; rows: {rows}")
+        seeds = f"{count(len(members) // (self._folds or 1))} seeds"
+        seeds += "" if self._folds is None else f" of {self._folds} folds each"
+        click.echo(f"{name}: {count(first.plan.parameters)} parameters; {seeds}; rows: {rows}")
         if reason is not None:
             click.echo(f"  one after another: {reason}")
         elif together == len(members):
-            click.echo("  all seeds are trained as one network")
+            click.echo("  all are trained as one network")
+        elif self._folds is None:
+            click.echo(f"  {together} at a time are trained as one network: more would not fit the cache")
         else:
-            click.echo(f"  {together} seeds at a time are trained as one network: more would not fit the cache")
+            click.echo(f"  up to {together} at a time are trained as one network")
 
     def on_member(self, done: int) -> None:
         """Show how many seeds are done, where the line can be written over."""
         if sys.stdout.isatty():
-            click.echo(f"\r  {done}/{self._seeds} seeds" + ("\n" if done == self._seeds else ""), nl=False)
+            click.echo(f"\r  {done}/{self._seeds} trained" + ("\n" if done == self._seeds else ""), nl=False)
 
 
 def summary(found: Repeated) -> str:
     """Return the loss and metrics of every split before and after: mean, standard deviation, and interval."""
-    rows = [
+    measured = [
         [split, name, *_told(found.before[split].get(name)), *_told(one)]
         for split, measures in found.after.items()
         for name, one in measures.items()
     ]
-    drawn = "first weights, order of the rows and split" if found.resplit else "first weights and the order of the rows"
+    rows = "split" if found.folds is None else "folds"
+    drawn = (
+        f"first weights, order of the rows and {rows}" if found.resplit else "first weights and the order of the rows"
+    )
+    other = "" if found.resplit else f"; --resplit draws the {rows} too"
     lines = [
-        table(["split", "measure", "before", "±", "95 %", "after", "±", "95 %"], rows, left=2),
-        f"  means over the seeds, which draw {drawn}" + ("" if found.resplit else "; --resplit draws the split too"),
+        table(["split", "measure", "before", "±", "95 %", "after", "±", "95 %"], measured, left=2),
+        f"  means over the seeds, which draw {drawn}{other}",
         "  ±: the standard deviation from seed to seed; 95 %: where the mean of all seeds there are lies",
         *_beside(found),
     ]

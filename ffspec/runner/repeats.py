@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import sqrt
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -19,6 +19,7 @@ from ffspec.diagnostics import DivergedError
 from ffspec.rundir import RunDirectory
 from ffspec.runner.baselines import fit_baselines
 from ffspec.runner.expectations import expectations
+from ffspec.runner.folds import of_fold
 from ffspec.runner.population import groups, member_of, train_together
 from ffspec.runner.population.sizes import LEAST
 from ffspec.runner.population.together import divided
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ffspec.planner import Plan
     from ffspec.review import Review
     from ffspec.runner.baselines import Baseline
+    from ffspec.runner.evaluation import Measures
     from ffspec.runner.expectations import Expectation
     from ffspec.runner.population import Member, Trained
     from ffspec.runner.run import Request
@@ -70,14 +72,17 @@ class Repeated:
     resplit: bool
     """Whether the rows of the splits were drawn anew too."""
     seeds: tuple[int, ...]
+    folds: int | None = None
+    """Of how many parts of the rows each is tested on in turn; None: each seed has one network."""
     members: tuple[Trained, ...]
-    """What became of each seed; one that diverged has an error, and is left out of the estimates."""
+    """What became of each seed, with folds of each fold of each. One that diverged has an error, and its seed is left
+    out of the estimates."""
     before: dict[str, Estimates]
     """Loss and metrics before training: `before["test"]["loss"].mean`."""
     after: dict[str, Estimates]
     """The same after training."""
     baselines: tuple[Baseline, ...]
-    """What simpler models reach: the mean over the splits, where there are several."""
+    """What simpler models reach: the mean over the divisions of the rows, where there are several."""
     expectations: tuple[Expectation, ...]
     """The spec's checks, of the means."""
     findings: tuple[Diagnostic, ...] = ()
@@ -86,7 +91,11 @@ class Repeated:
     @property
     def diverged(self) -> tuple[int, ...]:
         """The seeds whose training diverged."""
-        return tuple(seed for seed, one in zip(self.seeds, self.members, strict=True) if one.error is not None)
+        return tuple(seed for seed in self.seeds if any(one.error is not None for one in self.of(seed)))
+
+    def of(self, seed: int) -> tuple[Trained, ...]:
+        """Return what became of a seed: one network, or that of each fold."""
+        return tuple(one for one in self.members if one.member.spec.seed == seed)
 
     @property
     def ok(self) -> bool:
@@ -120,16 +129,24 @@ class Silent:
         """Say nothing."""
 
 
-def repeat(
-    request: Request, review: Review, seeds: int, *, resplit: bool = False, listener: Listener | None = None
-) -> Repeated:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """What is trained again and again."""
+
+    seeds: int
+    folds: int | None = None
+    """With each seed, how many parts of the rows are tested on in turn; None: the split as it is."""
+    resplit: bool = False
+    """Whether each seed draws the rows of the splits too, and generated rows themselves."""
+
+
+def repeat(request: Request, review: Review, how: Repetition, listener: Listener | None = None) -> Repeated:
     """Train a spec's network from several seeds, the first that of the spec.
 
     Args:
         request: What to run.
         review: Decides what becomes of findings.
-        seeds: How many.
-        resplit: Whether each seed draws the rows of the splits too, and generated rows themselves.
+        how: How often, and on which rows.
         listener: Told what happens.
 
     Raises:
@@ -138,9 +155,10 @@ def repeat(
         StorageError: The run directory cannot be written.
     """
     listener = listener or Silent()
-    loaded, _ = prepare(request, review)
+    first = request.spec if how.folds is None else of_fold(request.spec, how.folds, 1)
+    loaded, _ = prepare(replace(request, spec=first), review)
     listener.on_findings(review.told, review)
-    members = [*_members(request, loaded, seeds, resplit=resplit)]
+    members = [*_members(request, loaded, how)]
     found = probed(members[0].spec, members[0].plan, members[0].loaded, review)
     review.stop(found)
     listener.on_findings(found, review)
@@ -153,21 +171,24 @@ def repeat(
             made.append(one)
             kept.add(one)
             listener.on_member(len(made))
-        result = _estimated(made, review.told, together, resplit=resplit)
+        return _estimated(made, review.told, together, how)
     finally:
         if together is not None:
             together.close()
-    return result
 
 
 def _way(members: Sequence[Member]) -> tuple[int, str | None]:
-    """Return how many members are trained at once, and why one after another if they are."""
-    (group, *others) = groups(members)
-    reason = group.reason if not others else "their splits differ in size"
-    at_once = 1 if reason else len(divided(members, group.indices)[0])
-    if at_once == 1 and reason is None:
-        reason = "as one network they would be no faster" if len(members) < LEAST else "one alone fills the cache"
-    return at_once, reason
+    """Return how many members are trained at once, at most, and why one after another if they are."""
+    found = groups(members)
+    chunks = [chunk for group in found if group.reason is None for chunk in divided(members, group.indices)]
+    at_once = max((len(chunk) for chunk in chunks), default=1)
+    if at_once > 1:
+        return at_once, None
+    if len(found) > 1:
+        return 1, "their splits differ in size"
+    if found[0].reason is not None:
+        return 1, found[0].reason
+    return 1, "as one network they would be no faster" if len(members) < LEAST else "one alone fills the cache"
 
 
 def _begin(together: RunDirectory | None, request: Request) -> None:
@@ -182,19 +203,27 @@ class _Kept:
     """The directories of the seeds."""
 
     together: RunDirectory | None
-    first: tuple[Plan, str] | None = None
-    """The plan and the resolved spec of a seed; of others with this plan, only the seed differs."""
+    known: dict[int | None, tuple[Plan, str]] = field(default_factory=dict)
+    """By the fold, the plan and the resolved spec of a seed; of others with this plan, only the seed differs."""
 
     def add(self, one: Trained) -> None:
         """Write what became of a seed into a directory of its own."""
         if self.together is None:
             return
-        member, name = one.member, f"seed-{one.member.spec.seed}"
-        if self.first is None or self.first[0] != member.plan:
+        member, fold = one.member, _fold_of(one.member)
+        name = f"seed-{member.spec.seed}" + ("" if fold is None else f"-fold-{fold}")
+        known = self.known.get(fold)
+        if known is None or known[0] != member.plan:
             record = Record(RunDirectory(self.together.path / name), member.spec, member.plan, member.loaded)
-            self.first = (member.plan, record.resolved)
-        text = re.sub(r"^seed: \d+$", f"seed: {member.spec.seed}", self.first[1], count=1, flags=re.MULTILINE)
+            known = self.known[fold] = (member.plan, record.resolved)
+        text = re.sub(r"^seed: \d+$", f"seed: {member.spec.seed}", known[1], count=1, flags=re.MULTILINE)
         self.together.put(name, files_of(one, text))
+
+
+def _fold_of(member: Member) -> int | None:
+    """Return which part of the rows a member is tested on, if they are divided into folds."""
+    split = member.spec.dataset.split
+    return (split.fold or 1) if isinstance(split, Split) and split.folds is not None else None
 
 
 def of_seed(spec: Spec, seed: int) -> Spec:
@@ -211,15 +240,16 @@ def of_seed(spec: Spec, seed: int) -> Spec:
     return spec.model_copy(update={"seed": seed, "dataset": kept})
 
 
-def _members(request: Request, loaded: Loaded, seeds: int, *, resplit: bool) -> Iterator[Member]:
-    """Yield the member of each seed: with rows of its own, or with those of the spec."""
-    spec = request.spec
-    for seed in range(spec.seed, spec.seed + seeds):
-        if resplit:
-            own = spec.model_copy(update={"seed": seed})
-            yield member_of(own, load_spec(own, request.arrays, allow_outside=request.allow_outside))
-        else:
-            yield member_of(of_seed(spec, seed), loaded)
+def _members(request: Request, loaded: Loaded, how: Repetition) -> Iterator[Member]:
+    """Yield the member of each seed, or of each fold of it: with rows of its own, or with those of the spec's seed."""
+    spec, known = request.spec, {1: loaded}
+    for seed in range(spec.seed, spec.seed + how.seeds):
+        own = spec.model_copy(update={"seed": seed}) if how.resplit else of_seed(spec, seed)
+        for fold in range(1, (how.folds or 1) + 1):
+            one = own if how.folds is None else of_fold(own, how.folds, fold)
+            if fold not in known or (how.resplit and seed != spec.seed):
+                known[fold] = load_spec(one, request.arrays, allow_outside=request.allow_outside)
+            yield member_of(one, known[fold])
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -231,6 +261,20 @@ def estimate(values: Sequence[float]) -> Estimate:
     centre, deviation = mean(values), stdev(values)
     reach = float(stdtrit(len(values) - 1, 0.975)) * deviation / sqrt(len(values))
     return Estimate(centre, deviation, (centre - reach, centre + reach))
+
+
+def _over_folds(parts: Sequence[Trained], side: str) -> dict[str, Measures]:
+    """Return what a seed reaches: of several folds the mean, weighted by their rows."""
+    found: list[dict[str, Measures]] = [getattr(one, side) for one in parts]
+    made: dict[str, Measures] = {}
+    for split in found[0]:
+        rows = [len(one.member.loaded.splits[split]) for one in parts]
+        names = [name for name in found[0][split] if all(name in one[split] for one in found)]
+        made[split] = {
+            name: float(sum(one[split][name] * count for one, count in zip(found, rows, strict=True)) / sum(rows))
+            for name in names
+        }
+    return made if len(parts) > 1 else found[0]
 
 
 def _estimates(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Estimates]:
@@ -247,17 +291,21 @@ def _means(found: Mapping[str, Estimates]) -> dict[str, dict[str, float]]:
 
 
 def _estimated(
-    made: Sequence[Trained], findings: tuple[Diagnostic, ...], together: RunDirectory | None, *, resplit: bool
+    made: Sequence[Trained], findings: tuple[Diagnostic, ...], together: RunDirectory | None, how: Repetition
 ) -> Repeated:
-    whole = [one for one in made if one.error is None]
-    if not whole:
-        raise DivergedError(f"the training of every seed diverged; of the first, {made[0].error}")
     spec = made[0].member.spec
-    before, after = _estimates([one.before for one in whole]), _estimates([one.after for one in whole])
+    seeds = tuple(dict.fromkeys(one.member.spec.seed for one in made))
+    parts = [[one for one in made if one.member.spec.seed == seed] for seed in seeds]
+    whole = [one for one in parts if all(part.error is None for part in one)]
+    if not whole:
+        error = next(one.error for one in parts[0] if one.error is not None)
+        raise DivergedError(f"the training of every seed diverged; of the first, {error}")
+    before, after = (_estimates([_over_folds(one, side) for one in whole]) for side in ("before", "after"))
     result = Repeated(
         spec=spec,
-        resplit=resplit,
-        seeds=tuple(one.member.spec.seed for one in made),
+        resplit=how.resplit,
+        seeds=seeds,
+        folds=how.folds,
         members=tuple(made),
         before=before,
         after=after,
@@ -291,11 +339,13 @@ def as_plain(found: Repeated) -> dict[str, Any]:
     """Return what the seeds reach, as JSON can say it."""
     sides = {"before": found.before, "after": found.after}
     each: list[dict[str, Any]] = [
-        {"seed": seed, "before": one.before, "after": one.after, **({"error": str(one.error)} if one.error else {})}
-        for seed, one in zip(found.seeds, found.members, strict=True)
-    ]
+        {"seed": one.member.spec.seed, **({} if found.folds is None else {"fold": _fold_of(one.member)}),
+         "before": one.before, "after": one.after, **({"error": str(one.error)} if one.error else {})}
+        for one in found.members
+    ]  # fmt: skip
     return {
         "seeds": list(found.seeds),
+        **({} if found.folds is None else {"folds": found.folds}),
         "resplit": found.resplit,
         **{
             side: {split: {name: asdict(one) for name, one in measures.items()} for split, measures in figures.items()}

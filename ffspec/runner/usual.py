@@ -19,7 +19,8 @@ ROWS = 10_000
 
 def _accuracy(truth_N: Any, label_N: Any, weight_N: Any) -> float:
     right = truth_N == label_N
-    return np.count_nonzero(right) / len(right) if weight_N is None else float(np.average(right, weights=weight_N))
+    share = np.count_nonzero(right) / len(right) if weight_N is None else np.average(right, weights=weight_N)
+    return float(share)  # newer NumPys count in numbers of their own
 
 
 def _mse(truth_NC: Any, value_NC: Any, weight_N: Any) -> float:
