@@ -11,8 +11,6 @@ from torch import Tensor, nn
 import ffspec
 from ffspec import api, document
 from ffspec.builder.shortcut import PENALTIES, RidgeResidual, ridge
-from ffspec.diagnostics import SpecError
-from ffspec.export import eject
 
 SPEC = """
 dataset: {diabetes: {}, split: {validation: 0.2, test: 0.2}}
@@ -107,11 +105,3 @@ def test_where_it_may_stand(layers: str, loss: str, path: tuple[str | int, ...],
     text = f"dataset: diabetes\nlayers: {layers}\nloss: {loss}\noptimizer: adam\n"
     found = [item for item in api.diagnose(document.parse(text)) if item.code == "FF127"]
     assert [(item.path, item.message) for item in found] == [(path, message)]
-
-
-def test_a_script_cannot_say_it() -> None:
-    with pytest.raises(SpecError) as caught:
-        eject(ffspec.load(SPEC))
-    (found,) = caught.value.diagnostics
-    message = "a script fits no ridge regression beside the layers"
-    assert (found.code, found.message, found.path) == ("FF018", message, ("layers", 0))

@@ -1,6 +1,7 @@
 """A linear model beside the layers, which then learn what it leaves.
 
-Shapes: N training rows, F features, O targets.
+Shapes: N training rows, F features, O targets. An ejected script holds these definitions as they
+are written here: they use no more than torch and the standard library.
 """
 
 from __future__ import annotations
@@ -52,10 +53,12 @@ class RidgeResidual(nn.Sequential):
         for buffer, value in zip((self.weight, self.bias, self.scale), found, strict=True):
             buffer.copy_(value)
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Sequential's own name
+    def forward(self, x: Tensor) -> Tensor:
         """Return the sum of both."""
-        inner: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
-        return nn.functional.linear(input, self.weight, self.bias) + self.scale * inner
+        inner = x
+        for module in self:
+            inner = module(inner)
+        return nn.functional.linear(x, self.weight, self.bias) + self.scale * inner
 
 
 def ridge(x: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -97,7 +100,8 @@ def _least(gram: Tensor, product: Tensor, variance: Tensor, rows: int) -> tuple[
     found: list[tuple[float, Tensor, Tensor]] = []
     for penalty in PENALTIES:
         kept = (1 / (values + penalty)).unsqueeze(1) * turned
-        left = variance - (2 * kept * turned).sum(dim=0) + (kept**2 * values.unsqueeze(1)).sum(dim=0)
+        explained = (2 * kept * turned).sum(dim=0)
+        left = variance - explained + (kept**2 * values.unsqueeze(1)).sum(dim=0)
         freedom = 1 - (1 + float((values / (values + penalty)).sum())) / rows
         error = float((left / variance.clamp(min=1e-300)).sum()) / max(freedom, 1e-9) ** 2
         found.append((error, torch.mm(vectors, kept), left))

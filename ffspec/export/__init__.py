@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ffspec.diagnostics import Diagnostic, SpecError
-from ffspec.spec.placing import placed
 from ffspec.spec.tables import Arrays, Table
 
 if TYPE_CHECKING:
@@ -67,10 +66,6 @@ def _refuse(spec: Spec) -> None:
     if spec.training.refit:
         message, hint = "a script trains one network, not another one behind it", "write --set training.refit=false"
         raise SpecError((Diagnostic(code="FF018", message=message, path=("training", "refit"), hint=hint),))
-    place = next((path for path, layer in placed(spec.layers, ("layers",)) if getattr(layer, "shortcut", None)), None)
-    if place is not None:
-        message, hint = "a script fits no ridge regression beside the layers", "leave shortcut out"
-        raise SpecError((Diagnostic(code="FF018", message=message, path=place, hint=hint),))
     if spec.training.device != "cpu":
         message = f"a script computes the same bits on the CPU only, found device: {spec.training.device}"
         hint = "write it for the CPU: --set training.device=cpu"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.eject import columns
 from tests.eject.common import HEAD, PAIR, REST
 from tests.eject.members import MEMBERS
+from tests.eject.recipes import RECIPES
 
 THREE = "split: {validation: 0.2, test: 0.2}"
 NUMBERS = ", ".join(f"[{index / 7:.3f}, {index % 5}]" for index in range(120))
@@ -15,6 +16,7 @@ FLAT = (2, 2, 2, 2, 2, 2, 9, -1)
 SPECIAL = {
     **MEMBERS,
     **columns.SPECIAL,
+    **RECIPES,
     "long_inline": f"""
 description: |
   Labels with "quotes", a backslash \\ and three of them: \"\"\".
