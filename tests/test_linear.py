@@ -70,7 +70,9 @@ def test_a_usual_metric_has_the_bits_of_scikit_learn(name: str, columns: int, *,
         weight = random.random(rows).astype(np.float32) if weighted else None
         more = {"labels": [*range(columns + 1)]} if metric.reading == "probability" else {}
         expected = getattr(sk, metric.function)(truth, given, sample_weight=weight, **more)
-        assert USUAL[name](truth, given, weight) == expected
+        found = USUAL[name](truth, given, weight)
+        assert found == expected
+        assert type(found) is float  # what JSON takes
 
 
 def test_the_log_loss_of_many_rows_is_left_to_scikit_learn() -> None:
