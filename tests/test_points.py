@@ -66,7 +66,7 @@ def test_random_points_depend_on_seed_and_number_alone() -> None:
     ],
 )
 def test_draws_fill_a_range(axis: str, middle: tuple[float, float]) -> None:
-    drawn = space(f"{REST}sweep: {{axes: {{optimizer.sgd.weight_decay: {axis}}}, trials: 2000}}\n")
+    drawn = space(f"{REST}sweep: {{axes: {{optimizer.sgd.weight_decay: {axis}}}, seconds: 9}}\n")
     values = sorted(drawn.point(number)["optimizer.sgd.weight_decay"] for number in range(1, 2001))
     low, high = drawn.axes["optimizer.sgd.weight_decay"].bounds  # type: ignore[union-attr]
     assert low <= values[0]
@@ -76,7 +76,7 @@ def test_draws_fill_a_range(axis: str, middle: tuple[float, float]) -> None:
 
 
 def test_all_values_of_a_list_are_drawn_alike() -> None:
-    drawn = space(f"{REST}sweep: {{axes: {{seed: [3, 4, 5]}}, trials: 3000}}\n")
+    drawn = space(f"{REST}sweep: {{axes: {{seed: [3, 4, 5]}}, seconds: 9}}\n")
     counts = Counter(drawn.point(number)["seed"] for number in range(1, 3001))
     assert set(counts) == {3, 4, 5}
     assert min(counts.values()) > 900
@@ -147,7 +147,7 @@ def test_a_spec_made_in_python_has_the_points_of_its_text() -> None:
     ],
 )
 def test_the_spec_as_it_stands_may_be_a_point(axes: str, standing: Point | None) -> None:
-    made = space(f"{REST}sweep: {{axes: {axes}, trials: 9}}\n")
+    made = space(f"{REST}sweep: {{axes: {axes}, seconds: 9}}\n")
     assert made.standing == standing
     if standing is not None:
         assert made.spec(standing) == made.spec({})
@@ -212,6 +212,10 @@ def test_what_is_wrong_with_an_axis_is_shown_where_it_stands() -> None:
             ),
         ),
         ("{axes: {seed: [1]}}", "'random' has no end of its own: add trials: 50, or seconds: 600"),
+        (
+            "{axes: {seed: [1, 2], optimizer.sgd.lr: [0.1, 1.0]}, trials: 6}",
+            "method must be grid: there are only 5 points, and others would be tried twice",
+        ),
         ("{axes: {}, trials: 3}", "axes must name at least one path, such as optimizer.sgd.lr"),
         ("{axes: {seed: [1, 2, 1]}, trials: 3}", "seed must be different values, found 1 twice"),
         ("{axes: {name: [a]}, trials: 3}", "name must be a path of what is trained, and name is none"),

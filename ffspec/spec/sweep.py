@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, log, prod
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, final
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
@@ -217,6 +217,10 @@ class Sweep(Node):
         if self.method != "grid":
             message = f"'{self.method}' has no end of its own: add trials: 50, or seconds: 600"
             require(self.trials is not None or self.seconds is not None, message)
+            values = [values_of(axis) for axis in axes.values()]
+            points = None if None in values else 1 + prod(len(listed or ()) for listed in values)
+            message = f"must be grid: there are only {points} points, and others would be tried twice"
+            require(points is None or (self.trials or 0) <= points, message, "method")
         return self
 
     def _check_axis(self, name: str, axis: Axis) -> None:
