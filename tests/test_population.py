@@ -197,3 +197,14 @@ def test_members_are_divided_into_equal_parts_that_fit_the_cache() -> None:
 def test_the_plan_says_how_many_are_computed_at_once(overrides: tuple[str, ...], most: int) -> None:
     one = member(*overrides)
     assert sizes.members_at_once(one.plan, one.spec.training, one.spec.optimizer.name) == most
+
+
+def test_a_plateau_is_looked_for_where_a_run_looks_even_if_nothing_else_is() -> None:
+    text = TEXT.replace("epochs: 3", "epochs: 12") + "scheduler: {reduce_on_plateau: {patience: 0, threshold: 0.1}}\n"
+    for members in (1, 4):
+        found = next(train_together([member(text=text)] * members, lean=True))
+        assert found.together == members
+        alone = ffspec.run(text)
+        rates = [row["lr"] for row in alone.history]
+        assert rates[-1] < rates[0]
+        assert [row["lr"] for row in found.history] == rates

@@ -142,7 +142,9 @@ def watched_of(setup: Setup, *, lean: bool = False) -> tuple[str, ...]:
     """Return the splits that a training looks at after every epoch: validation unless `lean`, and what is monitored."""
     stopping = setup.spec.training.early_stopping
     monitors = (watched_by(setup.plan.schedule), stopping.monitor if stopping else "")
-    wanted = {*(() if lean else ("validation",)), *(monitor.partition(".")[0] for monitor in monitors)}
+    # Where a plateau is looked for in nothing that is named, it is in the validation loss.
+    needed = not lean or any(phase.monitor == "" for phase in setup.plan.schedule)
+    wanted = {*(("validation",) if needed else ()), *(monitor.partition(".")[0] for monitor in monitors)}
     return tuple(name for name in setup.splits if name in wanted)
 
 
