@@ -114,7 +114,7 @@ dataset:
       - note              # free text: sentences are no categories
       - goodbye_mail      # knows the target: by itself it tells every class
       - empty             # has no value at all
-  # To test on what comes later, write split: {{validation: 0.15, test: 0.2, by: joined, shuffle: false}}
+  # To test on what comes later, write split: {{validation: 0.2, test: 0.2, by: joined, shuffle: false}}
   prepare:
     min_rows: 5           # rarer levels of city are one level, unknown
 
@@ -173,12 +173,12 @@ def test_rows_that_belong_together(tmp_path: Path) -> None:
     text, _ = proposed(path, "y")
     assert "      - patient_id        # names 50 things, each in 6 rows on average\n" in text
     assert (
-        "  # To test on other values of patient_id, write split: {validation: 0.15, test: 0.2, by: patient_id}\n"
-        "  # To test on what comes later, write split: {validation: 0.15, test: 0.2, by: seen, shuffle: false}\n"
+        "  # To test on other values of patient_id, write split: {validation: 0.2, test: 0.2, by: patient_id}\n"
+        "  # To test on what comes later, write split: {validation: 0.2, test: 0.2, by: seen, shuffle: false}\n"
     ) in text
     for by, line in {
-        "patient_id": "  split: {validation: 0.15, test: 0.2, by: patient_id}\n",
-        "seen": "  split: {validation: 0.15, test: 0.2, by: seen, shuffle: false}\n",
+        "patient_id": "  split: {validation: 0.2, test: 0.2, by: patient_id}\n",
+        "seen": "  split: {validation: 0.2, test: 0.2, by: seen, shuffle: false}\n",
     }.items():
         text, spec = proposed(path, "y", by=by)
         assert re.sub(" +#.*", "", text).count(line) == 1

@@ -68,7 +68,7 @@ def test_what_the_author_writes_stays() -> None:
     assert made["layers"] == ("linear",)
     assert made["loss"] == {"multi_margin": {}}
     assert made["optimizer"] == {"sgd": {"lr": 0.1}}
-    assert made["dataset"] == {"iris": {}, "split": {"test": 0.3, "validation": 0.15}, "prepare": "robust"}
+    assert made["dataset"] == {"iris": {}, "split": {"test": 0.3, "validation": 0.2}, "prepare": "robust"}
     assert made["training"]["epochs"] == 3
     assert made["training"]["batch_size"] == RECIPES["plain"](CASES[0])["training"]["batch_size"]
 
@@ -86,12 +86,12 @@ def test_the_same_component_is_filled_and_another_is_not() -> None:
 @pytest.mark.parametrize(
     ("given", "split"),
     [
-        ("iris", {"test": 0.2, "validation": 0.15}),
+        ("iris", {"test": 0.2, "validation": 0.2}),
         ({"iris": {}, "split": {"validation": 10}}, {"validation": 10}),
-        ({"iris": {}, "split": {"test": 30, "shuffle": True}}, {"test": 30, "validation": 0.15}),
+        ({"iris": {}, "split": {"test": 30, "shuffle": True}}, {"test": 30, "validation": 0.2}),
         ({"iris": {}, "split": {"train": 0.5}}, {"train": 0.5}),
         ({"iris": {}, "split": "none"}, "none"),
-        ({"csv": {"path": "a", "target": "y", "task": "regression", "test": "b"}}, {"validation": 0.15}),
+        ({"csv": {"path": "a", "target": "y", "task": "regression", "test": "b"}}, {"validation": 0.2}),
     ],
     ids=str,
 )

@@ -220,7 +220,7 @@ def _level(label: str) -> str:
 
 def _split(found: Findings) -> Iterator[Line]:
     """Write which rows stay together, or how they could."""
-    part = "split: {{validation: 0.15, test: 0.2, by: {}{}}}".format
+    part = "split: {{validation: 0.2, test: 0.2, by: {}{}}}".format
     if found.by is not None:
         in_order = found.by.kind == "dates"
         name = brief(found.by.name, 40)
