@@ -99,6 +99,27 @@ def settle(spec: Spec, facts: Facts) -> Spec:
     return spec if training is spec.training else spec.model_copy(update={"training": training})
 
 
+def replan(spec: Spec, made: Plan, rows: Mapping[str, int | None]) -> tuple[Spec, Plan]:
+    """Return the spec and the plan of another training on other rows (`refit`), among them none for validation.
+
+    Its schedule is over as many epochs as that of the first. Where that looked for a plateau on the validation split,
+    there is the training loss left to look at, as where no measure is named.
+
+    Args:
+        spec: The spec of the first training, settled.
+        made: Its plan.
+        rows: How many rows there are of each split.
+    """
+    changed = {"early_stopping": None, "max_steps": None, "epochs": made.epochs, "refit": False}
+    spec = spec.model_copy(update={"training": spec.training.model_copy(update=changed)})
+    again = plan(spec, replace(made.facts, rows={**rows}))
+    return spec, replace(again, schedule=tuple(map(_unvalidated, again.schedule)))
+
+
+def _unvalidated(phase: Phase) -> Phase:
+    return replace(phase, monitor="") if (phase.monitor or "").startswith("validation.") else phase
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What can be planned of a spec that need not be whole."""

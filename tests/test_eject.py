@@ -147,12 +147,6 @@ UNDEFINED = "metrics: [roc_auc]\nchecks: {test.roc_auc: {min: 0.5}}\n"
             "write it for the CPU: --set training.device=cpu",
         ),
         (
-            SPEC.format(source="{iris: {}, split: {validation: 0.2, test: 0.2}}", loss="cross_entropy")
-            + "training: {refit: true}\n",
-            "a script trains one network, not another one behind it",
-            "write --set training.refit=false",
-        ),
-        (
             SPEC.format(source="{xor: 4, split: {test: 1}}", loss="bce_with_logits") + UNDEFINED,
             "a script cannot say test.roc_auc: roc_auc is undefined on the rows of test",
             None,

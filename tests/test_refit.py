@@ -125,3 +125,26 @@ def test_there_must_be_rows_to_choose_by() -> None:
     message = "refit needs the rows of a validation split, and the dataset has none"
     assert (found.code, found.message, found.path) == ("FF134", message, ("training", "refit"))
     assert found.hint == "write split: {validation: 0.1, test: 0.2} under dataset"
+
+
+WATCHED = """
+dataset: {iris: {}, split: {validation: 0.2, test: 0.2}}
+layers: [{linear: 8}, relu, linear]
+loss: cross_entropy
+optimizer: {sgd: 0.02}
+training: {epochs: 6, refit: true, early_stopping: {monitor: validation.log_loss, patience: 5}}
+metrics: [accuracy]
+"""
+
+
+def test_both_networks_are_measured_alike() -> None:
+    after = ffspec.run(WATCHED).after
+    assert [list(after[name]) for name in ROWS] == [["loss", "accuracy", "log_loss"]] * 3
+
+
+def test_without_validation_rows_a_plateau_is_one_of_the_training_loss() -> None:
+    rate = "scheduler: {reduce_on_plateau: {patience: 0, factor: 0.1%s}}\n"
+    named, own = (ffspec.run(WATCHED + rate % text) for text in (", monitor: validation.accuracy", ""))
+    assert [row["lr"] for row in named.history] != [row["lr"] for row in own.history]
+    assert (named.best_epoch, own.best_epoch) == (6, 6)
+    assert named.after["test"] == own.after["test"]

@@ -63,9 +63,6 @@ def _refuse(spec: Spec) -> None:
         message, path = "a script has all rows in memory", ("dataset", spec.dataset.source.name, "streaming")
         hint = "leave streaming out, if they fit"
         raise SpecError((Diagnostic(code="FF018", message=message, path=path, hint=hint),))
-    if spec.training.refit:
-        message, hint = "a script trains one network, not another one behind it", "write --set training.refit=false"
-        raise SpecError((Diagnostic(code="FF018", message=message, path=("training", "refit"), hint=hint),))
     if spec.training.device != "cpu":
         message = f"a script computes the same bits on the CPU only, found device: {spec.training.device}"
         hint = "write it for the CPU: --set training.device=cpu"
@@ -75,7 +72,6 @@ def _refuse(spec: Spec) -> None:
 def _script(subject: Subject, name: str, file: pathlib.Path | None) -> str:
     from ffspec.export.division import add_division
     from ffspec.export.fitting import add_fitting
-    from ffspec.export.loop import add_training
     from ffspec.export.measures import add_evaluation
     from ffspec.export.network import add_network
     from ffspec.export.objective import add_objective
@@ -83,6 +79,7 @@ def _script(subject: Subject, name: str, file: pathlib.Path | None) -> str:
     from ffspec.export.script import Script
     from ffspec.export.source import add_source
     from ffspec.export.steps import add_optimizer
+    from ffspec.export.training import add_start, add_training
     from ffspec.export.weights import add_weights
 
     script = Script()
@@ -94,6 +91,7 @@ def _script(subject: Subject, name: str, file: pathlib.Path | None) -> str:
     _add_splits(script, subject)
     add_network(script, subject)
     add_weights(script, subject)
+    add_start(script, subject)
     add_fitting(script, subject)
     add_objective(script, subject)
     add_evaluation(script, subject)
@@ -107,8 +105,8 @@ def _add_settings(script: Script, subject: Subject) -> None:
     script.use("hashlib", "blake2b")
     training = subject.spec.training
     lines = [f"SEED = {subject.spec.seed}", f"EPOCHS = {subject.plan.epochs}"]
-    if subject.batch_size is not None:
-        lines.append(f"BATCH_SIZE = {subject.batch_size}")
+    sizes = [one.batch_size for one in subject.trainings if one.batch_size is not None]
+    lines += [f"BATCH_SIZE = {size}" for size in sizes[:1]]
     script.add(*lines, "HERE = Path(__file__).parent")
     note = "a second thread would change the last bits" if training.threads == 1 else "the last bits depend on it"
     script.add(f"torch.set_num_threads({training.threads})  # {note}")
@@ -158,6 +156,12 @@ def _docstring(script: Script, subject: Subject, name: str, file: pathlib.Path |
         "as model.safetensors beside this file. With the same versions on the same machine, losses and weights are "
         "those of the spec's own run, bit for bit."
     )
+    if subject.again is not None:
+        epochs = "as many epochs as were best" if subject.spec.training.early_stopping else "as many epochs"
+        parts.append(
+            "It trains two networks from the same first weights: one on the training rows, and then another, for "
+            f"{epochs}, on the rows of training and validation together, which is tested and saved."
+        )
     if isinstance(source, Table):
         directory = None if file is None else file.parent
         files = listing([path_from(directory, subject, path) for path in (source.path, *source.files.values())])

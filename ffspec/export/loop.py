@@ -1,4 +1,4 @@
-"""The loop of a script, with what comes before and after it."""
+"""The loop of a script, with what stands right before and behind it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,15 @@ CHANCE = frozenset({"nn.Dropout", "nn.AlphaDropout", "nn.RReLU"})
 """Layers that draw while training."""
 
 
-def add_training(script: Script, subject: Subject) -> None:
-    """Add the check before, the loop, the check after, and what is kept."""
-    loop = _Loop(script, subject)
-    script.add(*loop.opening())
-    script.add(*loop.lines())
-    script.add(*loop.closing())
-    checks = [*_checks(subject)]
-    if checks:
-        script.add("# What must hold.", *checks)
+class Loop:
+    """Says in code how a network is trained."""
 
-
-class _Loop:
-    def __init__(self, script: Script, subject: Subject) -> None:
+    def __init__(self, script: Script, subject: Subject, *, second: bool = False) -> None:
         self._script = script
         self._subject = subject
         self._settings = subject.spec.training
+        self._second = second
+        """Whether the first training has told for how long."""
         self._table = Timetable(subject)
         self._names = optimizer_names(subject)
         self._changes = Changes(subject)
@@ -57,7 +50,7 @@ class _Loop:
 
     def opening(self) -> list[str]:
         """Return what stands before the loop."""
-        lines = ["# The training."]
+        lines = ["# The second training." if self._second else "# The training."]
         if schedule := self._table.start():
             lines += schedule
         lines += self._changes.opening(self._names)
@@ -69,6 +62,7 @@ class _Loop:
             self._script.use("copy")
             self._script.use("math")
             lines.append("best, waited, best_state = math.inf, 0, copy.deepcopy(model.state_dict())")
+            lines += ["best_epoch = 0"] if self._settings.refit else []
         if self._subject.batch_size is None and training_target(self._subject, "y_train") != "y_train":
             lines.append(f"target = {training_target(self._subject, 'y_train')}")
         elif training_target(self._subject, "y_train") != "y_train":
@@ -77,36 +71,26 @@ class _Loop:
             lines.append(f"unit = {unit}  # of a loss, in those of the target")
         if self._counts_steps:
             lines.append("step = 0")
-        return [*lines, 'before = check("before")']
+        return lines
 
-    def lines(self) -> list[str]:
-        """Return the loop."""
+    def lines(self, epochs: str = "EPOCHS") -> list[str]:
+        """Return the loop, over so many epochs."""
         body = self._whole() if self._subject.batch_size is None else self._batches()
         if unit_of(self._subject):
             body.append("train_loss *= unit")
         for name in self._watched:
             body.append(f'on_{name} = evaluate("{name}")')
         shown = "".join(f"  {name} loss {{on_{name}['loss']}}" for name in self._watched)
-        body.append(f'print(f"epoch {{epoch}}  loss {{train_loss}}{shown}")')
+        body.append(f'print(f"{"again  " if self._second else ""}epoch {{epoch}}  loss {{train_loss}}{shown}")')
         body += self._table.after("epoch", self._value(self._subject.monitor) if self._subject.monitor else "", 4)
         body += self._stopping()
         lines = [_indented(line) for text in body for line in text.split("\n")]
-        return ["for epoch in range(1, EPOCHS + 1):", *lines]
+        return [f"for epoch in range(1, {epochs} + 1):", *lines]
 
     def closing(self) -> list[str]:
-        """Return what stands behind the loop."""
-        lines = []
-        if self._settings.early_stopping:
-            lines.append("model.load_state_dict(best_state)")
-        self._script.use("safetensors.torch", "save_file")
-        self._script.use("pathlib", "Path")
-        return [
-            *lines,
-            *calibration(self._subject),
-            check_after(self._subject),
-            "model.eval()  # as it is used from here on",
-            'save_file(model.state_dict(), HERE / "model.safetensors")',
-        ]
+        """Return what stands behind the loop: the best weights, and what is fitted on the validation split."""
+        restored = ["model.load_state_dict(best_state)"] if self._settings.early_stopping else []
+        return [*restored, *calibration(self._subject), check_after(self._subject)]
 
     def _whole(self) -> list[str]:
         """Return an epoch of one step of all rows: their order would change nothing but rounding."""
@@ -190,6 +174,7 @@ class _Loop:
             f"now = {sign}{self._value(stopping.monitor)}",
             f"if now < best{less}:",
             "    best, waited, best_state = now, 0, copy.deepcopy(model.state_dict())",
+            *(["    best_epoch = epoch"] if self._settings.refit else []),
             "else:",
             "    waited += 1",
             f"    if waited > {stopping.patience}:",
@@ -203,21 +188,3 @@ class _Loop:
 
 def _indented(line: str) -> str:
     return f"    {line}" if line else ""
-
-
-def _checks(subject: Subject) -> Iterator[str]:
-    checks = subject.spec.checks
-    for measure in checks.improving:
-        require_defined(subject, measure, ("checks", "improves"))
-        sign = ">" if larger_is_better(measure) else "<"
-        yield f"assert {_of('after', measure)} {sign} {_of('before', measure)}"
-    for measure, bound in checks.bounds.items():
-        require_defined(subject, measure, ("checks", measure))
-        for sign, value in ((">=", bound.min), ("<=", bound.max)):
-            if value is not None:
-                yield f"assert {_of('after', measure)} {sign} {literal(value)}"
-
-
-def _of(when: str, measure: str) -> str:
-    split, _, name = measure.partition(".")
-    return f'{when}["{split}"]["{name}"]'

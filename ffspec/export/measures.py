@@ -13,6 +13,8 @@ from ffspec.export.objective import scaled, target_of, training_target, unit_of
 from ffspec.export.text import WIDTH, call, listing, literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ffspec.export.script import Script
     from ffspec.export.subject import Subject
     from ffspec.spec.metrics import Metric
@@ -31,7 +33,7 @@ def check(when):
 
 def add_evaluation(script: Script, subject: Subject) -> None:
     """Add the functions `evaluate` and `check`."""
-    measured = [metric for metric in subject.metrics if any(_defined(subject, metric, name) for name in subject.rows)]
+    measured = [metric for metric in subject.metrics if any(_everywhere(subject, metric))]
     plain = scaled(subject) and not unit_of(subject)  # a loss in units of its own
     target = training_target(subject, "y") if plain else target_of(subject, "y")
     name = "y" if target == "y" else "target"
@@ -47,7 +49,7 @@ def add_evaluation(script: Script, subject: Subject) -> None:
         "    model.eval()",
         "    assert not any(module.training for module in model.modules())",
         f"    with torch.inference_mode(){autocast}:",
-        f"        output = {output_of(subject, max(subject.sizes.values()))}",
+        f"        output = {output_of(subject, max(max(one.sizes.values()) for one in subject.trainings))}",
         f"        loss = criterion({output}, {name}).item()",
         "    model.train()",
         f"    assert output.shape == {shape}  # else the loss would compare every row with every other"
@@ -101,11 +103,16 @@ def _defined(subject: Subject, metric: Metric, split: str) -> bool:
     return metric.reading != "output" and (metric.name not in {"matthews_corrcoef", "cohen_kappa"} or present > 1)
 
 
+def _everywhere(subject: Subject, metric: Metric) -> Iterator[bool]:
+    """Yield of each split that is evaluated whether a metric has a value on its rows."""
+    return (_defined(one, metric, name) for one in subject.trainings for name in one.rows)
+
+
 def _results(script: Script, subject: Subject, measured: list[Metric]) -> list[str]:
     """Return the lines that read predictions off the output and measure them."""
     if not measured:
         return ['    return {"loss": loss}']
-    sure = [metric for metric in measured if all(_defined(subject, metric, name) for name in subject.rows)]
+    sure = [metric for metric in measured if all(_everywhere(subject, metric))]
     lines = _readings(subject, measured)
     values = {metric.name: _value(script, subject, metric) for metric in measured}
     items = ['"loss": loss', *(f"{literal(metric.name)}: {values[metric.name]}" for metric in sure)]

@@ -27,6 +27,21 @@ def add_objective(script: Script, subject: Subject) -> None:
     if subject.plan.loss.target == "ffspec.PerceptronLoss":
         script.add(PERCEPTRON)
         return
+    script.add("# The loss.", *_criterion(script, subject))
+
+
+def add_balanced_objective(script: Script, subject: Subject) -> None:
+    """Add the loss of a second training where it is another: its weights are by the rows of that."""
+    if "balanced" in map(str, subject.plan.loss.arguments.values()):
+        renamed = (("y[train]", "y_train.numpy()"), ("len(train)", "len(y_train)"))
+        lines = _criterion(script, subject)
+        for old, new in renamed:
+            lines = [line.replace(old, new) for line in lines]
+        script.add("# The loss, its weights by the rows there are now.", *lines)
+
+
+def _criterion(script: Script, subject: Subject) -> list[str]:
+    """Return the lines that make the loss."""
     loss = subject.plan.loss
     lines: list[str] = []
     plain = {name: value for name, value in loss.arguments.items() if name not in {"weight", "pos_weight"}}
@@ -38,7 +53,7 @@ def add_objective(script: Script, subject: Subject) -> None:
                 script.use("numpy as np")
             lines += _weights(subject, name, value)
             arguments.append(f"{name}={name}")
-    script.add("# The loss.", *lines, call(loss.target, arguments, head="criterion = "))
+    return [*lines, call(loss.target, arguments, head="criterion = ")]
 
 
 def target_of(subject: Subject, name: str) -> str:

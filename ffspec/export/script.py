@@ -26,8 +26,10 @@ class Script:
             self._modules.add(module)
 
     def add(self, *lines: str) -> None:
-        """Add a block; its lines may hold several lines each."""
-        self._blocks.append("\n".join(lines))
+        """Add a block; its lines may hold several lines each. A definition that is there is not added again."""
+        block = "\n".join(lines)
+        if not (_defines(block) and block in self._blocks):
+            self._blocks.append(block)
 
     @property
     def modules(self) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -112,6 +112,22 @@ class Subject:
         split, seed = self.spec.dataset.split, self.spec.seed
         own = isinstance(split, Split) and split.seed is not None
         return str(self.spec.dataset.split_seed(seed)) if own else 'derive("split")'
+
+    @cached_property
+    def again(self) -> Subject | None:
+        """The second training, on the rows of training and validation together; None without one."""
+        if not self.spec.training.refit:
+            return None
+        merged = np.concatenate([self.rows["train"], self.rows["validation"]])
+        rest = {name: rows for name, rows in self.rows.items() if name not in {"train", "validation"}}
+        rows = {"train": merged, **rest}
+        spec, plan = planner.replan(self.spec, self.plan, {name: len(one) for name, one in rows.items()})
+        return replace(self, spec=spec, plan=plan, rows=rows)
+
+    @property
+    def trainings(self) -> tuple[Subject, ...]:
+        """This training, and the second one if there is one."""
+        return (self,) if self.again is None else (self, self.again)
 
     def truth(self, split: str) -> Floats | Ints:
         """Return the target of a split."""

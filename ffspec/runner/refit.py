@@ -15,7 +15,7 @@ from ffspec.builder.calibration import Temperature
 from ffspec.builder.streams import untouched
 from ffspec.data.loaded import Split
 from ffspec.data.memory import unfilled
-from ffspec.planner import plan as make_plan
+from ffspec.planner import replan
 from ffspec.runner.setup import set_up, trainer_of
 from ffspec.seeds import derive
 
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ffspec.data import Loaded
-    from ffspec.planner import Plan
     from ffspec.runner.keeper import Keeper
     from ffspec.runner.loop import Row, Trainer
     from ffspec.runner.setup import Setup
-    from ffspec.spec.root import Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,10 @@ def refit(
         InterruptedRunError: A signal has come.
     """
     loaded = together(setup.loaded)
-    spec, plan = _planned(setup, loaded)
+    spec, plan = replan(setup.spec, setup.plan, loaded.facts.rows)
     with untouched(derive(spec.seed, "dropout")):
         again = set_up(spec, plan, loaded)
+        again = replace(again, judge=replace(again.judge, metrics=setup.judge.metrics))
         replace(trainer_of(again, keeper=_Interruptible(keeper)), epochs=epochs).run(observe)
     last = again.network[-1]
     if temperature is not None and isinstance(last, Temperature):
@@ -86,11 +85,3 @@ def together(loaded: Loaded) -> Loaded:
     splits = {"train": train, **rest}
     facts = replace(loaded.facts, rows={name: len(split) for name, split in splits.items()})
     return replace(loaded, splits=splits, facts=facts)
-
-
-def _planned(setup: Setup, loaded: Loaded) -> tuple[Spec, Plan]:
-    """Return the spec and the plan of the second training: its schedule is over as many epochs as that of the first."""
-    changed = {"early_stopping": None, "max_steps": None, "epochs": setup.plan.epochs}
-    training = setup.spec.training.model_copy(update=changed)
-    spec = setup.spec.model_copy(update={"training": training})
-    return spec, make_plan(spec, loaded.facts)

@@ -15,6 +15,8 @@ from unittest.mock import patch
 
 import ffspec
 from ffspec.export import eject
+from ffspec.runner.loop import Row
+from ffspec.runner.refit import refit
 
 CHILD = Path(__file__).with_name("child.py")
 PAIR = re.compile(r"^(\S+) (\S+)$")
@@ -28,6 +30,8 @@ class Case:
     text: str
     result: Any
     weights: bytes
+    again: list[Row]
+    """The epochs of the second training, where there is one."""
 
 
 def make(
@@ -41,10 +45,17 @@ def make(
     spec = ffspec.load(source, allow=tuple(allow), overrides=list(overrides))
     text = eject(spec, file=folder / "train.py", name="the spec")
     (folder / "train.py").write_text(text, encoding="utf-8")
-    with nullcontext() if trial else patch("ffspec.runner.run.affordable", return_value=0):
+    again: list[Row] = []
+
+    def refitted(setup: Any, epochs: int, temperature: float | None, keeper: Any, observe: Any) -> Any:
+        del observe
+        return refit(setup, epochs, temperature, keeper, again.append)
+
+    unheard = nullcontext() if trial else patch("ffspec.runner.run.affordable", return_value=0)
+    with unheard, patch("ffspec.runner.run.refit", refitted):
         result = ffspec.run(spec, out=folder / "runs", allow=tuple(allow))
     assert result.directory is not None
-    return Case(folder, text, result, (result.directory / "model.safetensors").read_bytes())
+    return Case(folder, text, result, (result.directory / "model.safetensors").read_bytes(), again)
 
 
 def run_together(cases: Iterable[Case]) -> None:
@@ -79,7 +90,7 @@ def disagreements(case: Case) -> list[str]:
     expected = [
         {"epoch": row["epoch"], "loss": row["loss"]}
         | {f"{name} loss": row[f"{name}.loss"] for name in case.result.data.splits if f"{name}.loss" in row}
-        for row in case.result.history
+        for row in [*case.result.history, *case.again]
     ]
     found = []
     if epochs != expected:
@@ -101,8 +112,8 @@ def _read(printed: str) -> tuple[list[dict[str, float]], dict[str, dict[str, Map
         parts = line.split("  ")
         pairs = (part.rpartition(" ") for part in parts)
         numbers = {name: float(value) for name, _, value in pairs if name}
-        if line.startswith("epoch "):
+        if line.removeprefix("again  ").startswith("epoch "):
             epochs.append({**numbers, "epoch": int(numbers["epoch"])})
-        elif parts[0] in {"before", "after"}:
-            checks.setdefault(parts[0], {})[parts[1]] = numbers
+        elif parts[0] in {"before", "after", "again"}:  # again: of the second training
+            checks.setdefault(parts[0].replace("again", "after"), {})[parts[1]] = numbers
     return epochs, checks

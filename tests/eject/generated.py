@@ -192,7 +192,7 @@ def _generate(index: int, random: Random) -> Generated:
     network, starts = _network(index, layers, tail, front)
     if index % 4 == 3 and optimizer.partition(":")[0] != "muon":
         network, starts = _ensemble(index, network), {*starts, "layer ensemble"}
-    training, watched = _training(optimizer, random, validated=validated)
+    training, watched = _training(optimizer, random, validated=validated, refit=validated and index % 3 == 1)
     measured = _metrics(index, kind, loss)
     lines = [f"seed: {random.randint(0, 99)}", dataset, f"layers: {network}", f"loss: {flow(loss)}"]
     lines += [f"optimizer: {flow(optimizer)}", *([f"scheduler: {flow(scheduler)}"] if scheduler else []), training]
@@ -263,7 +263,7 @@ def _ensemble(index: int, network: str) -> str:
     return f"[{{ensemble: {{members: {2 + index % 3}{share}, layers: {inside}]}}}}{behind}]"
 
 
-def _training(optimizer: str, random: Random, *, validated: bool) -> tuple[str, set[str]]:
+def _training(optimizer: str, random: Random, *, validated: bool, refit: bool) -> tuple[str, set[str]]:
     precision = random.choice(("float32", "float32", "float64", "bf16"))
     size = random.choice(("all", "4", "7", "8", "1000"))
     options = [f"epochs: {random.randint(2, 5)}", f"batch_size: {size}", f"precision: {precision}"]
@@ -277,6 +277,9 @@ def _training(optimizer: str, random: Random, *, validated: bool) -> tuple[str, 
         monitor = "validation.loss" if validated else "train.loss"
         options.append(f"early_stopping: {{monitor: {monitor}, patience: {random.randint(0, 2)}, min_delta: 0.001}}")
         told.add("early_stopping")
+    if refit:
+        options.append("refit: true")
+        told.add("refit")
     return f"training: {{{', '.join(options)}}}", told
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.eject import columns
+from tests.eject import columns, recipes
 from tests.eject.common import HEAD, PAIR, REST
 from tests.eject.members import MEMBERS
-from tests.eject.recipes import RECIPES
 
 THREE = "split: {validation: 0.2, test: 0.2}"
 NUMBERS = ", ".join(f"[{index / 7:.3f}, {index % 5}]" for index in range(120))
@@ -16,7 +15,7 @@ FLAT = (2, 2, 2, 2, 2, 2, 9, -1)
 SPECIAL = {
     **MEMBERS,
     **columns.SPECIAL,
-    **RECIPES,
+    **recipes.RECIPES,
     "long_inline": f"""
 description: |
   Labels with "quotes", a backslash \\ and three of them: \"\"\".
@@ -357,6 +356,7 @@ FILES = {
     "poor,2025-01-02,,1\n,2025-12-31,2026-01-01T00:30+02:00,2.5\ngood,2026-06-15,2026-06-15 23:59:59.5,4\n"
     "unheard,2026-07-01,2026-07-02,3\nfair,2026-07-04,2026-07-04,2\n",
     **columns.FILES,
+    **recipes.FILES,
     "rare.csv": "a,class,part\n1,x,train\n2,x,train\n3,y,train\n4,z,test\n5,y,test\n6,x,validation\n",
     "semicolons.csv": "\ufeffit's;the y's;code;sure\n1.5;1;1.0;TRUE\n2.5;2;2.0;false\n 3 ;3;1.0;True\n"
     ";4;2.0;true\n6;5;1.0;false\n7;6;1.0;true\n8;7;2.0;true\n\n9;8;2.0;false\n",
