@@ -48,7 +48,7 @@ class Network:
         ends = next((place for place, step in enumerate(steps) if step.call.target in HEADS), len(steps))
         self.heads = [nn.Sequential(*[*network][ends:]).eval() for network in networks] if ends < len(steps) else []
         """What each member does to its outputs in eval mode, (B, C) to the same; nothing if empty."""
-        self._own = [{**dict(one.named_parameters()), **dict(one.named_buffers())} for one in networks]
+        self._own = [_tensors(one, "") for one in networks]
         first = dict(networks[0].named_parameters())
         self.blocks = Blocks({name: one.shape for name, one in first.items()}, len(networks))
         dtype = next((one.dtype for one in first.values()), torch.get_default_dtype())
@@ -133,3 +133,13 @@ class Network:
 
 def _names(network: nn.Module, place: str) -> list[str]:
     return [name for name, _ in network.named_buffers() if name.startswith(f"{place}.")]
+
+
+def _tensors(module: nn.Module, prefix: str) -> dict[str, Tensor]:
+    """Return parameters and buffers by name; of many small networks, named_parameters takes as long as their steps."""
+    found: dict[str, Tensor] = {}
+    for known in (module._parameters, module._buffers):  # noqa: SLF001 - what named_parameters reads
+        found |= {f"{prefix}{name}": one for name, one in known.items() if one is not None}
+    for name, child in module._modules.items():  # noqa: SLF001 - as above
+        found |= {} if child is None else _tensors(child, f"{prefix}{name}.")
+    return found
