@@ -32,6 +32,7 @@ NOT_SEEN = {
 ELSEWHERE = {
     "epochs_empty",  # nothing stands there: ffspec shows the key, the server what is behind it
     "metric",  # the server looks no further than the first item of a list that is wrong
+    "sweep",  # an axis may be of many kinds: the server says of a wrong one no more than that it is none of them
     "two_keys",  # ffspec says once what the form of a component is; the server says it of every key, too
     "type_key",  # as two_keys
 }
@@ -136,7 +137,10 @@ def test_the_server_finds_what_is_wrong_where_ffspec_does(told: dict[str, list[d
 def test_the_server_points_at_every_misspelt_name_and_at_nothing_else(editor: Client, spec: Path) -> None:
     opened = document.load(spec)
     expected = {}
-    for index, name in enumerate(names(opened)):
+    # Where the paths of a sweep lead, and so what may stand there, a schema does not know.
+    axes = opened.source.places.get(("sweep", "axes"))
+    known = [name for name in names(opened) if axes is None or not axes.value.start <= name.start < axes.value.end]
+    for index, name in enumerate(known):
         text = name.exchanged(opened.source.text, next(misspellings(name)))
         start = opened.source.position(name.start)
         expected[editor.open(beside(f"{spec.stem}_{index}"), text)] = (text, {(start.line, start.column)})
