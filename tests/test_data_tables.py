@@ -132,6 +132,16 @@ def test_other_separators_and_marks_of_missing_cells(tmp_path: Path) -> None:
     assert rows_of(value, tmp_path)["train"][0] == [[1], [2.5], [2.5], [4]]
 
 
+def test_a_target_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("x,^a.*$\n1,a\n2,\n3,b\n4,a\n", encoding="utf-8")
+    text = (
+        "dataset: {csv: {path: rows.csv, target: ^a.*$, missing_target: drop}}\n"
+        "layers: [linear]\nloss: cross_entropy\noptimizer: sgd\n"
+    )
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    assert ffspec.run(tmp_path / "s.yaml", overrides=["dataset.split.test=1"]).data.classes == ("a", "b")
+
+
 def test_rows_without_a_target_can_be_left_out(tmp_path: Path) -> None:
     value = table("x,y\n1,a\n2,\n3,b\n", tmp_path, missing_target="drop")
     assert rows_of(value, tmp_path)["train"] == ([[1], [3]], [0, 1])

@@ -148,7 +148,8 @@ def _sheet(table: Table, parts: dict[str, Part]) -> Sheet:
         raise problem("FF033", message, ("dataset", table.name)) from None
     mask = ~np.concatenate([part.blank for part in parts.values()])
     for name in table.targets if table.missing_target == "drop" else ():
-        mask &= frame.get_column(name).is_not_null().to_numpy()
+        # Under another name: polars takes one such as ^a.*$ for a pattern.
+        mask &= frame.get_column(name).alias("target").is_not_null().to_numpy()
     if not mask.any():
         raise problem("FF032", "every row must have a target, found none that has", ("dataset", table.name, "target"))
     floats = next(iter(parts.values())).floats  # of several files there are none
