@@ -200,7 +200,7 @@ class Space:
             if isinstance(axis, tuple):
                 place = next((item for item in axis if repr(item) == repr(value)), None)
             else:
-                low, high = axis.bounds
+                low, high = axis.range
                 fits = isinstance(value, type(low)) and not isinstance(value, bool) and low <= value <= high
                 place = value if fits else None
             if place is None:
@@ -211,7 +211,7 @@ class Space:
     def alone(self) -> Iterator[Point]:
         """Yield the points in which one axis differs from the spec: all its values, or the ends of its range."""
         for name, axis in self.axes.items():
-            for value in axis[:CHECKED] if isinstance(axis, tuple) else axis.bounds:
+            for value in axis[:CHECKED] if isinstance(axis, tuple) else axis.range:
                 yield {name: value}
 
     def together(self) -> Iterator[Point]:

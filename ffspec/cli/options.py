@@ -20,6 +20,11 @@ SET = click.option(
 SEED = click.option("--seed", type=click.IntRange(0, 2**53), help="Use this seed instead of the spec's.")
 
 
+OUT = click.option(
+    "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
+)
+
+
 def _allowed(context: click.Context, option: click.Parameter, codes: tuple[str, ...]) -> tuple[str, ...]:
     """Read codes that may stand one by one or in a list, and refuse those that cannot be let through."""
     del context, option

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 @options.ALLOW
 @options.ALLOW_OUTSIDE
 @options.VERBOSE
-@click.option(
-    "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
-)
+@options.OUT
 @click.option("--folds", type=click.IntRange(2, 1000), help="Cross-validate: train once for each of so many parts.")
 @click.option("--seeds", type=click.IntRange(2, 10_000), help="Train from so many seeds, and tell mean and spread.")
 @click.option("--resplit", is_flag=True, help="With --seeds: draw the rows of the splits anew for each, too.")

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @options.ALLOW
 @options.ALLOW_OUTSIDE
 @options.VERBOSE
-@click.option(
-    "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where run directories are made."
-)
+@options.OUT
 @click.option("--storage", metavar="URL", help="Share the sweep with other processes: a database, or a journal file.")
 @click.option("--new", "anew", is_flag=True, help="Begin anew, although there is a sweep to go on with.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only what went wrong.")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import InterruptedRunError, StorageError
 from ffspec.runner.checkpoints import encode, state_of_trainer
+from ffspec.runner.signals import heeding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from ffspec.rundir import RunDirectory
@@ -89,20 +89,9 @@ class Keeper:
             raise StorageError(f"{error}; {kept}") from error
         self._saved_at = time.monotonic()
 
-    @contextmanager
-    def heeding_signals(self) -> Iterator[None]:
+    def heeding_signals(self) -> AbstractContextManager[None]:
         """Let SIGINT and SIGTERM end the run after its step; a second one ends the process at once."""
-        caught = (signal.SIGINT, signal.SIGTERM)
-        try:
-            before = {number: signal.signal(number, self._note) for number in caught}
-        except ValueError:  # not the main thread: signals are the caller's
-            yield
-            return
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return heeding(self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame

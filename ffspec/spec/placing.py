@@ -84,9 +84,8 @@ def misplaced(
             message = "target_scale must be the last layer: what stands behind it would see numbers in other units"
             edit = Edit(action="remove", path=path, safe=False)
             yield Diagnostic(code=OUT_OF_PLACE, message=message, path=path, hint="put it at the end", edit=edit)
-        elif (loss is not None and loss.output != "value") or target == "classes":
-            needs = "a target of numbers" if loss is None or loss.output == "value" else "a loss that compares numbers"
-            found = "classes" if loss is None or loss.output == "value" else loss.name
+        elif (found := _other_than_numbers(loss, target)) is not None:
+            needs = "a target of numbers" if found == "classes" else "a loss that compares numbers"
             message = f"target_scale needs {needs}, found {found}"
             hint = "leave it out, or write loss: mse" if target == "values" else "leave it out"
             edit = Edit(action="remove", path=path)
@@ -111,10 +110,16 @@ def uncorrected(
                 "a residual with shortcut: ridge predicts the target of the rows as they are: it must be the only layer"
             )
             yield Diagnostic(code=OUT_OF_PLACE, message=message, path=path, hint="put the other layers inside")
-        elif (loss is not None and loss.output != "value") or target == "classes":
-            found = "classes" if loss is None or loss.output == "value" else loss.name
+        elif (found := _other_than_numbers(loss, target)) is not None:
             message = f"a ridge regression predicts numbers, found {found}"
             yield Diagnostic(code=OUT_OF_PLACE, message=message, path=path, hint="leave shortcut out")
+
+
+def _other_than_numbers(loss: Loss | None, target: TargetKind | None) -> str | None:
+    """Return what is there in place of numbers: the loss that compares something else, or "classes"."""
+    if loss is not None and loss.output != "value":
+        return loss.name
+    return "classes" if target == "classes" else None
 
 
 def _alone(layers: Sequence[Layer | Block | None], path: Path) -> bool:

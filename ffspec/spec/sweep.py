@@ -25,15 +25,16 @@ class Range(Component):
     """Numbers between two bounds."""
 
     sole: ClassVar[str | None] = "range"
+    range: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ordered(*self.range, "the bounds")
+        return self
 
     @abstractmethod
     def at(self, share: float) -> float | int:
         """Return the number at a share of the way, from 0 up to but not including 1."""
-
-    @property
-    @abstractmethod
-    def bounds(self) -> tuple[float | int, float | int]:
-        """The lowest number and the highest."""
 
 
 @final
@@ -42,16 +43,6 @@ class Uniform(Range):
 
     name: ClassVar[str] = "uniform"
     range: tuple[float, float] = Field(description="The lowest and the highest.")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        ordered(*self.range, "the bounds")
-        return self
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest number and the highest."""
-        return self.range
 
     def at(self, share: float) -> float:
         """Return the number at a share of the way."""
@@ -68,16 +59,6 @@ class LogUniform(Range):
         description="The lowest and the highest, both above 0."
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        ordered(*self.range, "the bounds")
-        return self
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest number and the highest."""
-        return self.range
-
     def at(self, share: float) -> float:
         """Return the number at a share of the way between the logarithms."""
         low, high = self.range
@@ -90,16 +71,6 @@ class Int(Range):
 
     name: ClassVar[str] = "int"
     range: tuple[int, int] = Field(description="The lowest and the highest, both included.")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        ordered(*self.range, "the bounds")
-        return self
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """The lowest number and the highest."""
-        return self.range
 
     def at(self, share: float) -> int:
         """Return the number at a share of the way."""
@@ -116,16 +87,6 @@ class LogInt(Range):
         description="The lowest and the highest, both included."
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        ordered(*self.range, "the bounds")
-        return self
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """The lowest number and the highest."""
-        return self.range
-
     def at(self, share: float) -> int:
         """Return the number at a share of the way between the logarithms."""
         low, high = self.range
@@ -140,16 +101,16 @@ def rounded(value: float, low: float, high: float) -> float:
 RANGES: tuple[type[Range], ...] = (Uniform, LogUniform, Int, LogInt)
 
 
-def _frozen(value: Any) -> Any:
+def frozen(value: Any) -> Any:
     """Return a plain value with tuples for lists, as a file gives it."""
     if isinstance(value, list | tuple):
-        return tuple(_frozen(item) for item in value)
-    return {key: _frozen(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return tuple(frozen(item) for item in value)
+    return {key: frozen(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 Choices: TypeAlias = Annotated[
     tuple[Any, ...],
-    BeforeValidator(_frozen),
+    BeforeValidator(frozen),
     Field(min_length=1, max_length=MOST, description="Values, as they would stand in the spec."),
 ]
 RANGE = Family("range", "ffspec.spec.sweep:RANGES")
@@ -270,4 +231,4 @@ def between(axis: Axis, share: float) -> Any:
     """Return the value at a share of an axis, from 0 to 1."""
     if isinstance(axis, tuple):
         return axis[min(int(share * len(axis)), len(axis) - 1)]
-    return axis.bounds[1] if share >= 1 else axis.at(share)
+    return axis.range[1] if share >= 1 else axis.at(share)

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ffspec.builder.backward.pair import Pair, by_autograd, gradient_of
+from ffspec.builder.backward.pair import Make, Pair, by_autograd, gradient_of
 
 ROWS = (0,)
 """The axis a gradient is summed over that rows have in common."""
@@ -53,9 +53,16 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
 
 def ntk_linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
     """Return the pair of NTKLinear: a linear of scaled inputs."""
-    inner = linear(module, x, wanted)
+    if x.dim() != 2:
+        return by_autograd(module, x, wanted)
+    return of_scaled(linear, module, x, wanted=wanted)
+
+
+def of_scaled(make: Make, module: nn.Module, x: Tensor, *, wanted: bool) -> Pair:
+    """Return the pair of a linear, which `make` makes, of inputs that are divided by the root of their number."""
+    scaled = x.new_empty(x.shape)
+    inner = make(module, scaled, wanted)
     factor = x.new_tensor(1 / sqrt(cast("int", module.in_features)))  # as a tensor, a number is looked at sooner
-    scaled = torch.empty_like(x)
 
     def forward(x: Tensor) -> Tensor:
         return inner.forward(torch.mul(x, factor, out=scaled))
@@ -72,8 +79,12 @@ def scale(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 -
     weight = cast("Tensor", module.weight)
     if x.dim() != 2:
         return by_autograd(module, x, wanted)
-    factors, row = weight.detach(), gradient_of(weight).view(1, -1)
-    made, product = torch.empty_like(x), torch.empty_like(x)
+    return product(weight.detach(), gradient_of(weight).view(1, -1), ROWS, x, wanted=wanted)
+
+
+def product(factors: Tensor, into: Tensor, rows: tuple[int], x: Tensor, *, wanted: bool) -> Pair:
+    """Return the pair of a product with factors that rows have in common; their gradient goes into `into`."""
+    made, each = x.new_empty(x.shape), x.new_empty(x.shape)
     given = x
 
     def forward(x: Tensor) -> Tensor:
@@ -82,7 +93,7 @@ def scale(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 -
         return torch.mul(x, factors, out=made)
 
     def backward(gradient: Tensor) -> Tensor:
-        torch.sum(torch.mul(gradient, given, out=product), ROWS, True, out=row)
+        torch.sum(torch.mul(gradient, given, out=each), rows, True, out=into)
         return gradient.mul_(factors) if wanted else gradient
 
     return Pair(forward, backward, spare=True)

@@ -5,12 +5,12 @@ Shapes: M members, B batch, F features, O outputs.
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from ffspec.builder.backward.linear import of_scaled, product
 from ffspec.builder.backward.pair import Pair, gradient_of
 
 ROWS = (1,)
@@ -23,8 +23,8 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
     made = x.new_empty(*x.shape[:2], weight.shape[1])
     above = x.new_empty(x.shape) if wanted else None
     matrix, into = weight.detach(), gradient_of(weight)
-    turned, product = matrix.transpose(1, 2), torch.empty_like(matrix.transpose(1, 2).contiguous())
-    back = product.transpose(1, 2)
+    turned, found = matrix.transpose(1, 2), torch.empty_like(matrix.transpose(1, 2).contiguous())
+    back = found.transpose(1, 2)
     given = x
     shift = None if bias is None else bias.detach().unsqueeze(1)
     row = None if bias is None else gradient_of(bias).unsqueeze(1)
@@ -39,7 +39,7 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
     def backward(gradient: Tensor) -> Tensor:
         if row is not None:
             torch.sum(gradient, ROWS, True, out=row)
-        torch.bmm(given.transpose(1, 2), gradient, out=product)
+        torch.bmm(given.transpose(1, 2), gradient, out=found)
         into.copy_(back)
         return gradient if above is None else torch.bmm(gradient, matrix, out=above)
 
@@ -48,34 +48,10 @@ def linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 
 
 def ntk_linear(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
     """Return the pair of StackedNTKLinear: a linear of scaled inputs."""
-    scaled = x.new_empty(x.shape)
-    inner = linear(module, scaled, wanted)
-    factor = x.new_tensor(1 / sqrt(cast("int", module.in_features)))
-
-    def forward(x: Tensor) -> Tensor:
-        return inner.forward(torch.mul(x, factor, out=scaled))
-
-    def backward(gradient: Tensor) -> Tensor:
-        gradient = inner.backward(gradient)
-        return gradient.mul_(factor) if wanted else gradient
-
-    return Pair(forward, backward, spare=True)
+    return of_scaled(linear, module, x, wanted=wanted)
 
 
 def scale(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
     """Return the pair of StackedScale: a product with one row for each member."""
     weight = cast("Tensor", module.weight)
-    factors, row = weight.detach().unsqueeze(1), gradient_of(weight).unsqueeze(1)
-    made, product = x.new_empty(x.shape), x.new_empty(x.shape)
-    given = x
-
-    def forward(x: Tensor) -> Tensor:
-        nonlocal given
-        given = x
-        return torch.mul(x, factors, out=made)
-
-    def backward(gradient: Tensor) -> Tensor:
-        torch.sum(torch.mul(gradient, given, out=product), ROWS, True, out=row)
-        return gradient.mul_(factors) if wanted else gradient
-
-    return Pair(forward, backward, spare=True)
+    return product(weight.detach().unsqueeze(1), gradient_of(weight).unsqueeze(1), ROWS, x, wanted=wanted)

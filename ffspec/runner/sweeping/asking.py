@@ -77,8 +77,7 @@ class Counted:
 
     def trials(self) -> dict[int, Trial]:
         """Return those of the log that are wanted: it may be of a sweep with more trials."""
-        most = self._space.trials
-        return {number: trial for number, trial in self._log.trials.items() if most is None or number < most}
+        return self._log.below(self._space.trials)
 
     def close(self) -> None:
         """Do nothing."""

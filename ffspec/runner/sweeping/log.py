@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ffspec.diagnostics import StorageError
 from ffspec.rundir import RunDirectory
 from ffspec.runner.sweeping.trials import Trial
+from ffspec.spec.sweep import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,10 @@ class Log:
     def spent(self) -> float:
         """The seconds the sweep has taken by its last trial."""
         return max((trial.at for trial in self.trials.values()), default=0.0)
+
+    def below(self, most: int | None) -> dict[int, Trial]:
+        """Return the trials whose numbers are below `most`, or all."""
+        return {number: trial for number, trial in self.trials.items() if most is None or number < most}
 
     def begin(self, header: Mapping[str, Any]) -> None:
         """Say which sweep it is."""
@@ -117,7 +122,7 @@ class Log:
                 raise ValueError("it is of another version")
             self.header = line
         elif "asked" in line:
-            self.asked |= {int(number): _frozen(point) for number, point in line["asked"]}
+            self.asked |= {int(number): frozen(point) for number, point in line["asked"]}
         else:
             trial = trial_of(line["trial"])
             self.trials[trial.number] = trial
@@ -148,15 +153,8 @@ def trial_of(said: Mapping[str, Any]) -> Trial:
     for name, value in whole.items():
         if type(value) not in KINDS[name]:
             raise TypeError(f"{name} is {value!r}")
-    return Trial(**{**whole, "point": _frozen(whole["point"]), "curve": tuple(map(float, whole["curve"]))})
+    return Trial(**{**whole, "point": frozen(whole["point"]), "curve": tuple(map(float, whole["curve"]))})
 
 
 def _is_nothing(value: Any) -> bool:
     return value is None or value is False or value == ()
-
-
-def _frozen(value: Any) -> Any:
-    """Return a value of JSON as a spec's is read: with tuples for lists."""
-    if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
-    return {key: _frozen(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -117,8 +117,7 @@ class Proposed:
 
     def trials(self) -> dict[int, Trial]:
         """Return those of the log."""
-        most = self._space.trials
-        return {number: trial for number, trial in self._log.trials.items() if most is None or number < most}
+        return self._log.below(self._space.trials)
 
     def close(self) -> None:
         """Write the study down for optuna's own tools."""

@@ -51,7 +51,7 @@ def _distribution(axis: Axis, kinds: Any) -> Any:
         return kinds.CategoricalDistribution(list(range(len(axis))))
     if isinstance(axis, Int | LogInt):
         return kinds.IntDistribution(*axis.range, log=isinstance(axis, LogInt))
-    return kinds.FloatDistribution(*axis.bounds, log=isinstance(axis, LogUniform))
+    return kinds.FloatDistribution(*axis.range, log=isinstance(axis, LogUniform))
 
 
 def point_of(params: Mapping[str, Any], space: Space) -> Point:
@@ -62,7 +62,7 @@ def point_of(params: Mapping[str, Any], space: Space) -> Point:
         if isinstance(axis, tuple):
             found[name] = axis[drawn]
         else:
-            found[name] = int(drawn) if isinstance(axis, Int | LogInt) else rounded(float(drawn), *axis.bounds)
+            found[name] = int(drawn) if isinstance(axis, Int | LogInt) else rounded(float(drawn), *axis.range)
     return found
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +14,7 @@ from ffspec.resolver import moved
 from ffspec.review import Review
 from ffspec.rules.points import unchosen
 from ffspec.runner.run import execute, prepare
+from ffspec.runner.signals import heeding
 from ffspec.runner.sweeping import places
 from ffspec.runner.sweeping.asking import Book, Counted
 from ffspec.runner.sweeping.ending import margin_of
@@ -26,7 +26,8 @@ from ffspec.runner.sweeping.trials import Sweeping, best_of, sure
 from ffspec.writer import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import FrameType
 
@@ -133,7 +134,7 @@ def _in(owned: RunDirectory | None, errand: Errand, identity: str, watcher: Watc
     rows.keep(request.spec, loaded)
     ground = Ground(errand.space, rows, lambda: before + time.monotonic() - began)
     try:
-        with heeding(directory) if errand.signals else nullcontext():
+        with ending_at(directory) if errand.signals else nullcontext():
             book = _book(errand, log, directory)
             watcher.on_start(errand.space, book.trials(), directory)
             _try(book, ground, watcher)
@@ -224,21 +225,11 @@ def as_plain(found: Sweeping) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def heeding(directory: Path | None) -> Iterator[None]:
+def ending_at(directory: Path | None) -> AbstractContextManager[None]:
     """Let SIGINT and SIGTERM end a sweep where it stands: what is in the log stays."""
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
         raise InterruptedRunError(number, directory)
 
-    try:
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals are the caller's
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return heeding(end)
