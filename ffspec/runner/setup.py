@@ -63,7 +63,6 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     device = choose_device(spec.training.device)
     dtype = parameter_type(spec.training.precision)
     network = build_network(plan, seed=spec.seed, precision=spec.training.precision)
-    # A copy of its own, as of the rows: where a view begins can decide how a sum is rounded.
     _fit_targets(network, loaded)
     judge = judge_of(spec, plan, loaded, device, target_scale_of(network))
     convert = partial(_batch, judge=judge, dtype=dtype, device=device)
@@ -183,6 +182,7 @@ def judge_of(spec: Spec, plan: Plan, loaded: Loaded, device: torch.device, scale
 
 def _fit_targets(network: nn.Sequential, loaded: Loaded) -> None:
     if loaded.stream is None:
+        # A copy of its own, as of the rows: where a view begins can decide how a sum is rounded.
         fit_targets(network, torch.from_numpy(loaded.splits["train"].y).clone())
     elif loaded.classes is None:
         targets = loaded.stream.targets
