@@ -68,7 +68,7 @@ def test_random_points_depend_on_seed_and_number_alone() -> None:
 def test_draws_fill_a_range(axis: str, middle: tuple[float, float]) -> None:
     drawn = space(f"{REST}sweep: {{axes: {{optimizer.sgd.weight_decay: {axis}}}, seconds: 9}}\n")
     values = sorted(drawn.point(number)["optimizer.sgd.weight_decay"] for number in range(1, 2001))
-    low, high = drawn.axes["optimizer.sgd.weight_decay"].bounds  # type: ignore[union-attr]
+    low, high = drawn.axes["optimizer.sgd.weight_decay"].range  # type: ignore[union-attr]
     assert low <= values[0]
     assert values[-1] <= high
     assert middle[0] < values[1000] < middle[1]
