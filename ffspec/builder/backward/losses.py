@@ -63,7 +63,6 @@ def in_one(
     return make
 
 
-mse = in_one(aten.mse_loss.default, aten.mse_loss_backward.default)
 huber = in_one(aten.huber_loss.default, aten.huber_loss_backward.default, lambda module: (MEAN, module.delta))
 soft_margin = in_one(aten.soft_margin_loss.default, aten.soft_margin_loss_backward.default)
 bce = in_one(aten.binary_cross_entropy.default, aten.binary_cross_entropy_backward.default, lambda _: (None, MEAN))
@@ -82,6 +81,30 @@ def smooth_l1(module: nn.Module, root: Tensor) -> LossPair:
     return in_one(aten.smooth_l1_loss.default, aten.smooth_l1_loss_backward.default, lambda _: (MEAN, beta))(
         module, root
     )
+
+
+def mse(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of torch.nn.MSELoss; the difference, which both directions need, is computed once.
+
+    The loss is the sum of its squares over their number n, the gradient (2 / n) times the difference.
+    """
+    del module
+    plain = bool(root == 1)
+    difference = square = count = factor = root  # until the first batch tells the shape
+    every: tuple[int, ...] = ()
+
+    def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal difference, square, count, factor, every
+        if difference is root:
+            difference, square = torch.empty_like(output), torch.empty_like(output)
+            count, every = torch.full_like(root, output.numel()), tuple(range(output.dim()))
+            factor = torch.full_like(root, 2 / output.numel())
+        torch.sub(output, target, out=difference)
+        loss = torch.sum(torch.mul(difference, difference, out=square), every).div_(count)
+        difference.mul_(factor)
+        return loss, difference if plain else difference.mul_(root)
+
+    return pair
 
 
 def bce_with_logits(module: nn.Module, root: Tensor) -> LossPair:
