@@ -6,7 +6,7 @@ Shapes: M members, B batch, F features, C outputs.
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class Network:
         ends = next((place for place, step in enumerate(steps) if step.call.target in HEADS), len(steps))
         self.heads = [nn.Sequential(*[*network][ends:]).eval() for network in networks] if ends < len(steps) else []
         """What each member does to its outputs in eval mode, (B, C) to the same; nothing if empty."""
-        self._own = [_tensors(one, "") for one in networks]
+        self._own = _tensors(networks)
         first = dict(networks[0].named_parameters())
         self.blocks = Blocks({name: one.shape for name, one in first.items()}, len(networks))
         dtype = next((one.dtype for one in first.values()), torch.get_default_dtype())
@@ -135,11 +135,19 @@ def _names(network: nn.Module, place: str) -> list[str]:
     return [name for name, _ in network.named_buffers() if name.startswith(f"{place}.")]
 
 
-def _tensors(module: nn.Module, prefix: str) -> dict[str, Tensor]:
-    """Return parameters and buffers by name; of many small networks, named_parameters takes as long as their steps."""
-    found: dict[str, Tensor] = {}
-    for known in (module._parameters, module._buffers):  # noqa: SLF001 - what named_parameters reads
-        found |= {f"{prefix}{name}": one for name, one in known.items() if one is not None}
-    for name, child in module._modules.items():  # noqa: SLF001 - as above
-        found |= {} if child is None else _tensors(child, f"{prefix}{name}.")
+def _tensors(networks: Sequence[nn.Module]) -> list[dict[str, Tensor]]:
+    """Return the parameters and buffers of each, by name.
+
+    All have the same: of many small networks, named_parameters takes as long as their steps.
+    """
+    found: list[dict[str, Tensor]] = [{} for _ in networks]
+    for prefix, module in networks[0].named_modules():
+        alike = [*networks]
+        for name in prefix.split(".") if prefix else ():
+            alike = [cast("nn.Module", one._modules[name]) for one in alike]  # noqa: SLF001 - what get_submodule reads
+        for kind in ("_parameters", "_buffers"):
+            for name in [name for name, one in getattr(module, kind).items() if one is not None]:
+                path = f"{prefix}.{name}" if prefix else name
+                for own, one in zip(found, alike, strict=True):
+                    own[path] = getattr(one, kind)[name]
     return found

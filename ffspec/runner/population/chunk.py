@@ -120,20 +120,35 @@ class Chunk:
         self._units = [one.judge.unit for one in setups]
         training = setup.spec.training
         self._clips = training.clip_grad_norm is not None or training.clip_grad_value is not None
+        self._left = sum(not course.ended for course in courses)
+        self._shortest = min(one.plan.epochs for one in setups)
+        waits = any(course.waiting is not None for course in courses)
+        self._quiet = not (waits or self._evaluation.names or any(rates.changing for rates in self._distinct))
+        """Whether an epoch changes nothing but weights and histories."""
 
     @torch.no_grad()
     def train(self) -> None:
         """Train every member to its end; the network of each then has what it has learnt."""
         for epoch in count(1):
-            self._leave([course for course in self._courses if not course.ended and course.setup.plan.epochs < epoch])
-            if all(course.ended for course in self._courses):
+            if epoch > self._shortest:
+                self._leave([course for course in self._going() if course.setup.plan.epochs < epoch])
+            if not self._left:
                 return
             self._narrow()
             rows = self._epoch(epoch)
-            with self._averaged():
-                found = self._evaluation.measures(self._network)
-                self._take_note(rows, found)
-            self._leave([course for course in self._courses if not course.ended and self._is_over(course)])
+            if self._quiet and self._left == len(rows) and isfinite(sum(row["loss"] + row["lr"] for row in rows)):
+                for course, row in zip(self._courses, rows, strict=True):
+                    course.history.append(row)
+                if self._observe is None:
+                    continue
+            else:
+                with self._averaged():
+                    self._take_note(rows, self._evaluation.measures(self._network))
+            self._leave([course for course in self._going() if self._is_over(course)])
+
+    def _going(self) -> list[Course]:
+        """Return the members that have not ended."""
+        return [course for course in self._courses if not course.ended]
 
     def _epoch(self, epoch: int) -> list[Row]:
         """Take every step of one epoch, and return the row of each member's history."""
@@ -241,14 +256,15 @@ class Chunk:
         for course in courses:
             course.rates.end()
             course.ended = True
+        self._left -= len(courses)
         going = {id(course.rates) for course in self._courses if not course.ended}
         self._distinct = [rates for rates in self._distinct if id(rates) in going]
 
     def _narrow(self) -> None:
         """Leave members behind that have ended, when they are many."""
-        left = [place for place, course in enumerate(self._courses) if not course.ended]
-        if len(left) * IDLE > len(self._courses) * (IDLE - 1):
+        if self._left * IDLE > len(self._courses) * (IDLE - 1):
             return
+        left = [place for place, course in enumerate(self._courses) if not course.ended]
         old, places = self._network, torch.tensor(left)
         self._arrange([self._courses[place] for place in left])
         for name, tensor in self._network.tensors.items():

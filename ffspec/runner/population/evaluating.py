@@ -37,7 +37,7 @@ class Evaluation:
     """
 
     def __init__(self, setups: Sequence[Setup], names: Sequence[str], losses: MemberLosses) -> None:
-        self._setups, self._losses = setups, losses
+        self._setups, self._losses, self.names = setups, losses, tuple(names)
         self._truths = {name: _truth([setup.splits[name] for setup in setups]) for name in names}
         self._rows = {name: stacked([setup.splits[name] for setup in setups]) for name in names}
 

@@ -36,6 +36,7 @@ class Rates:
         optimizer: Any = construct_optimizer(spec.optimizer.call(), [nn.Parameter(torch.zeros(1))])
         maximize = larger_is_better(watched_by(plan.schedule))
         self._optimizer = optimizer
+        self._changing = bool(plan.schedule) or spec.training.schedules is not None
         self._schedule = Schedule(plan.schedule, [optimizer], maximize=maximize)
         optimizer._opt_called = True  # noqa: SLF001 - a schedule warns of an optimizer that has not stepped before it
         schedules, steps = spec.training.schedules, plan.epochs * (plan.steps_per_epoch or 0)
@@ -51,6 +52,11 @@ class Rates:
     def per_step(self) -> bool:
         """Whether they may change from step to step."""
         return self._fading is not None or self._schedule.per_step
+
+    @property
+    def changing(self) -> bool:
+        """Whether they may change at all."""
+        return self._changing
 
     def before_step(self, step: int) -> None:
         """Set what holds in the step with this number; the first has 0."""
@@ -74,7 +80,8 @@ class Rates:
 def rates_of(setups: Sequence[Setup]) -> list[Rates]:
     """Return the rates of each member; one that looks at its own measures, or at its own network, shares them not."""
     known: dict[str, Rates] = {}
-    calls = {id(setup.spec.optimizer): repr(setup.spec.optimizer.call()) for setup in setups}
+    optimizers = {id(setup.spec.optimizer): setup.spec.optimizer for setup in setups}  # copies of a spec share it
+    calls = {identity: repr(optimizer.call()) for identity, optimizer in optimizers.items()}
     made = []
     for setup in setups:
         own = any(phase.monitor is not None for phase in setup.plan.schedule) or setup.spec.training.schedules
