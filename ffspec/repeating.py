@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffspec import document
+from ffspec import document, rundir
 from ffspec.api import Source, open_document, request_of, sound
-from ffspec.review import Review
+from ffspec.diagnostics import StorageError
 from ffspec.spec.root import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Sequence
 
     from ffspec.document import Document
+    from ffspec.rundir import RunDirectory
     from ffspec.runner.folds import CrossValidation
-    from ffspec.runner.repeats import Listener, Repeated, Repetition
-    from ffspec.runner.run import Observer
+    from ffspec.runner.repeats import Repeated
+    from ffspec.runner.run import Request
+    from ffspec.runner.several import Errand, Listener, Repetition
+
+MOST = 10_000
+"""Seeds, or folds, a run directory may say it is of."""
 
 
 def cross_validate(  # noqa: PLR0913 - each is one thing a caller may want to set
@@ -32,6 +38,8 @@ def cross_validate(  # noqa: PLR0913 - each is one thing a caller may want to se
     allow_outside: bool = False,
 ) -> CrossValidation:
     """Train a spec's network once for each fold, so that every row is predicted by a network that has not seen it.
+
+    Where that can be, the networks are trained as one; each is then what its own run would be but for rounding.
 
     Args:
         source: A spec, a path, or YAML text. Its split's `test` is replaced by the folds; a share to validate on is of
@@ -64,16 +72,16 @@ def cross_validate_document(  # noqa: PLR0913 - as for `cross_validate`
     out: str | Path | None = None,
     allow: Collection[str] = (),
     allow_outside: bool = False,
-    observer: Callable[[int], Observer] | None = None,
+    listener: Listener | None = None,
     signals: bool = False,
 ) -> CrossValidation:
     """Train the network of a document once for each fold; see `cross_validate`."""
     from ffspec.runner import folds as folding
+    from ffspec.runner.several import Repetition
 
-    spec = sound(opened, allow)
-    seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
-    request = replace(request_of(seeded, data, out, opened, allow_outside=allow_outside), signals=signals)
-    return folding.cross_validate(request, opened, folds, observer)
+    spec = _seeded(opened, seed, allow)
+    request = replace(request_of(spec, data, out, opened, allow_outside=allow_outside), signals=signals)
+    return folding.cross_validate(_errand(request, opened, Repetition(folds=folds), listener))
 
 
 def repeat(  # noqa: PLR0913 - each is one thing a caller may want to set
@@ -110,7 +118,7 @@ def repeat(  # noqa: PLR0913 - each is one thing a caller may want to set
         DivergedError: The training of every seed diverged.
         StorageError: A run directory cannot be written.
     """
-    from ffspec.runner.repeats import Repetition
+    from ffspec.runner.several import Repetition
 
     opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
     how = Repetition(seeds=seeds, folds=folds, resplit=resplit)
@@ -127,11 +135,84 @@ def repeat_document(  # noqa: PLR0913 - as for `repeat`
     allow: Collection[str] = (),
     allow_outside: bool = False,
     listener: Listener | None = None,
+    signals: bool = False,
 ) -> Repeated:
     """Train the network of a document from several seeds; see `repeat`."""
     from ffspec.runner import repeats
 
+    spec = _seeded(opened, seed, allow)
+    request = replace(request_of(spec, data, out, opened, allow_outside=allow_outside), signals=signals)
+    return repeats.repeat(_errand(request, opened, how, listener))
+
+
+def is_of_several(directory: str | Path) -> bool:
+    """Return whether a run directory is of several seeds or folds."""
+    return (Path(directory) / rundir.SEVERAL).is_file()
+
+
+def resume_several(
+    directory: str | Path,
+    *,
+    force: bool = False,
+    allow_outside: bool = False,
+    listener: Listener | None = None,
+    signals: bool = False,
+) -> Repeated | CrossValidation:
+    """Go on with a training from several seeds, or a cross-validation, that was stopped; to the same bits.
+
+    Networks that are done are read from their directories; the others are trained.
+
+    Args:
+        directory: The run directory.
+        force: Whether to go on although files, versions or the data are not what they were.
+        allow_outside: Whether data files may lie outside the run directory, as a table's do.
+        listener: Told what happens.
+        signals: Whether SIGINT and SIGTERM end the training, to be gone on with.
+
+    Raises:
+        StorageError: It is no such directory, it is in use, damaged, or something it depends on has changed.
+        SpecError, DivergedError: As for `repeat` and `cross_validate`.
+    """
+    from ffspec.runner import folds, repeats
+
+    owned = rundir.reopen(Path(directory))
+    try:
+        how = _how(owned)
+        opened = document.load(owned.path / rundir.RESOLVED)
+        request = replace(request_of(sound(opened), None, None, opened, allow_outside=allow_outside), signals=signals)
+        errand = replace(_errand(request, opened, how, listener), inside=owned, force=force)
+        return folds.cross_validate(errand) if how.seeds is None else repeats.repeat(errand)
+    finally:
+        owned.close()
+
+
+def _seeded(opened: Document, seed: int | None, allow: Collection[str]) -> Spec:
+    """Return the spec of a document without errors, with another seed if one is given."""
     spec = sound(opened, allow)
-    seeded = spec if seed is None else spec.model_copy(update={"seed": seed})
-    request = request_of(seeded, data, out, opened, allow_outside=allow_outside)
-    return repeats.repeat(request, Review(opened, spec.allowed), how, listener)
+    return spec if seed is None else spec.model_copy(update={"seed": seed})
+
+
+def _errand(request: Request, opened: Document, how: Repetition, listener: Listener | None) -> Errand:
+    from ffspec.runner.several import Errand, Silent
+
+    return Errand(request=request, opened=opened, how=how, listener=listener or Silent())
+
+
+def _how(owned: RunDirectory) -> Repetition:
+    """Return of how many seeds and folds a run directory is.
+
+    Raises:
+        StorageError: It does not say that, or was made of arrays.
+    """
+    from ffspec.runner.several import Repetition
+
+    try:
+        said = json.loads(owned.read(rundir.SEVERAL))
+        if said["arrays"]:
+            raise StorageError(f"{owned.path} was made of arrays, which are not kept: train again with them")
+        seeds, folds = (None if said[name] is None else int(said[name]) for name in ("seeds", "folds"))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise StorageError(f"{owned.path / rundir.SEVERAL} is damaged") from None
+    if (seeds is None and folds is None) or not all(one is None or 1 <= one <= MOST for one in (seeds, folds)):
+        raise StorageError(f"{owned.path / rundir.SEVERAL} is damaged")
+    return Repetition(seeds=seeds, folds=folds, resplit=bool(said.get("resplit")))

@@ -32,6 +32,8 @@ CHECKS = "checks.json"
 PREPARE = "prepare.json"
 MODEL = "model.safetensors"
 STATUS = "status.json"
+SEVERAL = "several.json"
+"""Of how many seeds and folds a run directory is, if it is of several."""
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
@@ -230,7 +232,10 @@ def reopen(path: Path) -> RunDirectory:
     for folder in (path, path / CHECKPOINTS):
         for leftover in folder.glob(".*.tmp-*"):
             with suppress(OSError):
-                leftover.unlink()
+                if leftover.is_dir() and not leftover.is_symlink():  # of a directory inside that was being made
+                    rmtree(leftover)
+                else:
+                    leftover.unlink()
     return found
 
 

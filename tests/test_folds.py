@@ -1,4 +1,4 @@
-"""Cross-validation: every fold is a run of its own, and together they speak of every row."""
+"""Cross-validation: every fold is what its own run would be, and together they speak of every row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import ffspec
 from ffspec.cli import main
-from ffspec.runner.folds import of_fold
+from ffspec.runner.several import of_fold
 
 TEXT = """\
 name: small
@@ -65,13 +65,50 @@ def test_a_fold_is_a_run_of_its_own(tmp_path: Path) -> None:
     for number, one in enumerate(found.results, start=1):
         alone = ffspec.run(of_fold(ffspec.load(TEXT).model_copy(update={"seed": 5}), 3, number))
         assert alone.after == one.after
-        assert one.directory == found.directory / f"fold-{number}" / "001"
+        assert one.directory == found.directory / f"fold-{number}"
         replayed = ffspec.run(one.directory / "resolved.yaml")
         assert replayed.after == one.after
     written = json.loads((found.directory / "folds.json").read_text(encoding="utf-8"))
     assert written["after"] == found.after
     assert written["each"] == [one.after for one in found.results]
     assert (found.directory / "spec.yaml").read_text(encoding="utf-8") == TEXT
+
+
+def test_folds_of_equal_size_are_trained_as_one_network(tmp_path: Path) -> None:
+    found = ffspec.cross_validate(TEXT, folds=9, out=tmp_path)
+    assert found.directory is not None
+    together, rows = [], []
+    for number, one in enumerate(found.results, start=1):
+        folder = found.directory / f"fold-{number}"
+        alone = ffspec.run(folder / "resolved.yaml")
+        assert alone.before == one.before, "the same rows and the same first weights"
+        assert [*alone.after] == [*one.after]
+        for split, measures in alone.after.items():
+            assert one.after[split] == pytest.approx(measures, rel=1e-4)
+        states = zip(one.model.state_dict().values(), alone.model.state_dict().values(), strict=True)
+        assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in states)
+        assert [(item.text, item.met) for item in one.expectations] == [
+            (item.text, item.met) for item in alone.expectations
+        ]
+        assert {*one.intervals} == {*alone.intervals}
+        assert one.baselines == alone.baselines
+        checks = json.loads((folder / "checks.json").read_text(encoding="utf-8"))
+        assert checks["after"] == one.after
+        assert checks["confusion"] == one.confusion.tolist()
+        history = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert history == list(one.history)
+        together.append(json.loads((folder / "status.json").read_text(encoding="utf-8"))["together"])
+        rows.append(len(one.data.splits["test"]))
+    assert rows == [20] * 7 + [19] * 2, "one row more where 9 does not divide them"
+    assert together == [7] * 7 + [1] * 2
+
+
+def test_a_fold_that_diverges_ends_it_and_says_where() -> None:
+    text = TEXT.replace("wine", "diabetes").replace("cross_entropy", "mse").replace("adam: 0.02", "sgd: 1.0e+9")
+    with pytest.raises(ffspec.DivergedError) as error:
+        ffspec.cross_validate(text[: text.index("metrics")], folds=8)
+    assert str(error.value).startswith("fold 1: the training loss is ")
+    assert "; first, in epoch 1, step " in str(error.value)
 
 
 def test_checks_are_of_all_rows() -> None:
@@ -90,13 +127,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         main(["run", "--folds", "3", "a.yaml"])
     assert ended.value.code == 1
     printed = capsys.readouterr().out.splitlines()
-    assert printed[:4] == [
-        "small: 139 parameters; 3 folds",
-        "  fold 1/3  rows: 94 train, 24 validation, 60 test",
-        "  fold 2/3  rows: 95 train, 24 validation, 59 test",
-        "  fold 3/3  rows: 95 train, 24 validation, 59 test",
+    assert printed[:2] == [
+        "small: 139 parameters; 3 folds; rows: 94 train, 24 validation, 60 test",
+        "  one after another: as one network they would be no faster",
     ]
-    assert printed[4].split("  ")[1] == "split"
+    assert printed[2].split("  ")[1] == "split"
     assert printed[-1] == f"  run directory: {Path('runs/small/001')}"
     with pytest.raises(SystemExit):
         main(["run", "--folds", "3", "a.yaml", "--format", "json", "--set", "training.epochs=1"])

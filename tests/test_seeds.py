@@ -13,7 +13,8 @@ from scipy import stats
 
 import ffspec
 from ffspec.cli import main
-from ffspec.runner.repeats import estimate, of_seed
+from ffspec.runner.repeats import estimate
+from ffspec.runner.several import of_seed
 
 TEXT = """\
 name: small

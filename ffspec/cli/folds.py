@@ -1,59 +1,13 @@
-"""What a cross-validation shows while it runs, and when it is done."""
+"""What a cross-validation shows when it is done."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from ffspec.cli import options
-from ffspec.cli.table import count, figure, interval, table
+from ffspec.cli.table import figure, interval, table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ffspec.diagnostics import Diagnostic
-    from ffspec.planner import Plan
-    from ffspec.review import Review
-    from ffspec.runner.evaluation import Measures
     from ffspec.runner.folds import CrossValidation
-    from ffspec.runner.loop import Row
-    from ffspec.spec.root import Spec
-
-
-class FoldReporter:
-    """Shows one fold as it goes, in a line; what the rules find is told once, of the first."""
-
-    def __init__(self, folds: int, fold: int, *, verbose: bool) -> None:
-        self._folds = folds
-        self._fold = fold
-        self._verbose = verbose
-
-    def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
-        """Show warnings, and on request information, beside the output."""
-        shown = options.shown(found, verbose=self._verbose)
-        if shown and self._fold == 1:
-            click.echo(review.render(shown, colour=options.wants_colour()), err=True)
-
-    def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
-        """Say which fold is about to be trained."""
-        del before, directory
-        if self._fold == 1:
-            click.echo(f"{spec.name or 'network'}: {count(plan.parameters)} parameters; {self._folds} folds")
-        rows = ", ".join(f"{count(number)} {name}" for name, number in plan.facts.rows.items())
-        click.echo(f"  fold {self._fold:>{len(str(self._folds))}}/{self._folds}  rows: {rows}")
-
-    def on_resume(self, epoch: int) -> None:
-        """Say nothing: a fold is resumed as a run of its own."""
-
-    def on_refit(self, epochs: int, rows: int) -> None:
-        """Say nothing: it is part of the fold."""
-
-    def on_damage(self, name: str) -> None:
-        """Say nothing, for the same reason."""
-
-    def on_epoch(self, row: Row) -> None:
-        """Say nothing: there are too many."""
 
 
 def summary(found: CrossValidation) -> str:

@@ -20,7 +20,8 @@ def replayed(opened: Document, result: Result) -> str:
 
     source = Path(opened.source.name)
     old = source.parent
-    if source.name != rundir.RESOLVED or result.directory is None or not (old / rundir.MANIFEST).is_file():
+    several = (old / rundir.SEVERAL).is_file()  # no run of its own
+    if source.name != rundir.RESOLVED or several or result.directory is None or not (old / rundir.MANIFEST).is_file():
         return ""
     try:
         found = compare(rundir.RunDirectory(old), rundir.RunDirectory(result.directory))

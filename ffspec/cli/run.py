@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +73,7 @@ def run(
     # Every spec is checked before the first is trained: a typo in the last should not cost the time of the others.
     ended = _unsound(opened, allow) or list(_run_all(opened, several, shown, given))
     _tell(ended, quiet=quiet, form=form)
-    return max(_code(found) for _, found in ended)
+    return max(code_of(found) for _, found in ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +110,8 @@ def _run_all(opened: list[Document], several: Several, shown: Shown, given: dict
 
     gc.enable()
     for one in opened:
-        if several.seeds is not None:
-            yield one, _repeat(one, several, shown, **given)
-            continue
-        if several.folds is not None:
-            yield one, _cross_validate(one, several.folds, shown, **given)
-            continue
-        found = _train(one, shown, **given)
+        many = several.seeds is not None or several.folds is not None
+        found = _several(one, several, shown, **given) if many else _train(one, shown, **given)
         yield one, found
         if isinstance(found, InterruptedRunError):
             return
@@ -160,33 +154,27 @@ def _train(one: Document, shown: Shown, **given: Any) -> Result | FfspecError:
     return result
 
 
-def _cross_validate(one: Document, folds: int, shown: Shown, **given: Any) -> CrossValidation | FfspecError:
+def _several(one: Document, several: Several, shown: Shown, **given: Any) -> CrossValidation | Repeated | FfspecError:
     from ffspec import repeating
-    from ffspec.cli.folds import FoldReporter, summary
+    from ffspec.cli.several import Reporter
+    from ffspec.runner.several import Repetition
 
-    reporters = None if shown.silent else partial(FoldReporter, folds, verbose=shown.verbose)
+    how = Repetition(seeds=several.seeds, folds=several.folds, resplit=several.resplit)
+    listener = None if shown.silent else Reporter(verbose=shown.verbose)
+    given |= {"listener": listener, "signals": True}
+    found: CrossValidation | Repeated
     try:
-        found = repeating.cross_validate_document(one, folds=folds, observer=reporters, signals=True, **given)
+        if how.seeds is None:
+            found = repeating.cross_validate_document(one, folds=how.folds or 0, **given)
+        else:
+            found = repeating.repeat_document(one, None, how, **given)
     except FfspecError as error:
         return error
+    finally:
+        if listener is not None:
+            listener.close()
     if not shown.silent:
-        click.echo(summary(found))
-    return found
-
-
-def _repeat(one: Document, several: Several, shown: Shown, **given: Any) -> Repeated | FfspecError:
-    from ffspec import repeating
-    from ffspec.cli.seeds import SeedReporter, summary
-    from ffspec.runner.repeats import Repetition
-
-    listener = None if shown.silent else SeedReporter(several.folds, verbose=shown.verbose)
-    try:
-        how = Repetition(seeds=several.seeds or 0, folds=several.folds, resplit=several.resplit)
-        found = repeating.repeat_document(one, None, how, listener=listener, **given)
-    except FfspecError as error:
-        return error
-    if not shown.silent:
-        click.echo(summary(found))
+        click.echo(_summary(found))
     return found
 
 
@@ -207,16 +195,14 @@ def _tell(ended: list[Ended], *, quiet: bool, form: str) -> None:
 
 
 def _summary(found: Result | CrossValidation | Repeated) -> str:
-    from ffspec.cli import folds, progress, seeds
-    from ffspec.runner.folds import CrossValidation
-    from ffspec.runner.repeats import Repeated
+    from ffspec.cli import progress, several
+    from ffspec.runner.result import Result
 
-    if isinstance(found, Repeated):
-        return seeds.summary(found)
-    return folds.summary(found) if isinstance(found, CrossValidation) else progress.summary(found)
+    return progress.summary(found) if isinstance(found, Result) else several.summary(found)
 
 
-def _code(found: Outcome) -> int:
+def code_of(found: Outcome) -> int:
+    """Return what the command exits with."""
     if isinstance(found, FfspecError):
         return found.exit_code
     if getattr(found, "diverged", ()):

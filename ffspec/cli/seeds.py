@@ -1,62 +1,16 @@
-"""What a training from several seeds shows while it runs, and when it is done."""
+"""What a training from several seeds shows when it is done."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from ffspec.cli import options
-from ffspec.cli.table import count, figure, interval, table
+from ffspec.cli.table import figure, interval, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ffspec.diagnostics import Diagnostic
-    from ffspec.review import Review
-    from ffspec.runner.population import Member
     from ffspec.runner.repeats import Estimate, Repeated
 
 NAMED = 10
 """How many diverged seeds are named."""
-
-
-class SeedReporter:
-    """Says what is about to be trained and how, and on a terminal how many seeds are done."""
-
-    def __init__(self, folds: int | None, *, verbose: bool) -> None:
-        self._folds = folds
-        self._verbose = verbose
-        self._seeds = 0
-
-    def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
-        """Show warnings, and on request information, beside the output."""
-        shown = options.shown(found, verbose=self._verbose)
-        if shown:
-            click.echo(review.render(shown, colour=options.wants_colour()), err=True)
-
-    def on_start(self, members: Sequence[Member], together: int, reason: str | None) -> None:
-        """Say how many seeds there are, and how many of them are trained at once."""
-        first, self._seeds = members[0], len(members)
-        rows = ", ".join(f"{count(number)} {name}" for name, number in first.plan.facts.rows.items())
-        name = first.spec.name or "network"
-        seeds = f"{count(len(members) // (self._folds or 1))} seeds"
-        seeds += "" if self._folds is None else f" of {self._folds} folds each"
-        click.echo(f"{name}: {count(first.plan.parameters)} parameters; {seeds}; rows: {rows}")
-        if reason is not None:
-            click.echo(f"  one after another: {reason}")
-        elif together == len(members):
-            click.echo("  all are trained as one network")
-        elif self._folds is None:
-            click.echo(f"  {together} at a time are trained as one network: more would not fit the cache")
-        else:
-            click.echo(f"  up to {together} at a time are trained as one network")
-
-    def on_member(self, done: int) -> None:
-        """Show how many seeds are done, where the line can be written over."""
-        if sys.stdout.isatty():
-            click.echo(f"\r  {done}/{self._seeds} trained" + ("\n" if done == self._seeds else ""), nl=False)
 
 
 def summary(found: Repeated) -> str:

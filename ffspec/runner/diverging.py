@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from ffspec.builder.streams import untouched
-from ffspec.diagnostics import FfspecError
+from ffspec.diagnostics import DivergedError, FfspecError
 from ffspec.planner import walk
 from ffspec.runner.checkpoints import put_back
-from ffspec.runner.setup import trainer_of
+from ffspec.runner.setup import set_up, trainer_of
+from ffspec.runner.surroundings import threads, unwarned
 from ffspec.seeds import derive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ffspec.data import Loaded
     from ffspec.diagnostics import Path
     from ffspec.planner import Plan
     from ffspec.runner.checkpoints import State
     from ffspec.runner.loop import Trainer
     from ffspec.runner.setup import Setup
+    from ffspec.spec.root import Spec
 
 
 class _Broken(Exception):
@@ -64,6 +67,15 @@ class _Eye:
     def _largest(self, x_BF: Tensor) -> str:
         column = int(x_BF.abs().flatten(0, -2).max(dim=0).values.argmax())
         return f"of its inputs, {self.setup.loaded.features[column]!r} has the largest numbers"
+
+
+def with_cause(
+    error: DivergedError, spec: Spec, plan: Plan, loaded: Loaded, state: State | None = None
+) -> DivergedError:
+    """Say where a training went wrong, looked for from a kept state on, or from its start."""
+    with threads(spec.training.threads), unwarned():
+        cause = find_cause(set_up(spec, plan, loaded), state)
+    return error if cause is None else DivergedError(f"{error}; first, {cause}")
 
 
 def find_cause(setup: Setup, state: State | None) -> str | None:

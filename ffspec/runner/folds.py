@@ -1,6 +1,6 @@
 """Cross-validation: every row is predicted once, by a network that has not seen it (Stone 1974).
 
-Each fold is a run of its own, of a spec that says which fold it is; here they are made and put together.
+Each fold is what the run of a spec would be that says which fold it is; here they are put together.
 """
 
 from __future__ import annotations
@@ -10,30 +10,32 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from ffspec import rundir
-from ffspec.diagnostics import Diagnostic, SpecError
-from ffspec.review import Review
+from ffspec.diagnostics import DivergedError
 from ffspec.runner.bootstrap import intervals
+from ffspec.runner.diverging import with_cause
 from ffspec.runner.expectations import expectations
+from ffspec.runner.hindsight import result_of
 from ffspec.runner.metrics import Reading, measure_reading
-from ffspec.runner.run import Silent, execute
+from ffspec.runner.record import as_bytes, checks_of
 from ffspec.runner.setup import chosen_metrics
+from ffspec.runner.several import begun
+from ffspec.runner.shelf import fold_of, name_of
 from ffspec.seeds import derive
-from ffspec.spec.dataset import Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ffspec.document import Document
+    from ffspec.diagnostics import Diagnostic
     from ffspec.runner.baselines import Baseline
     from ffspec.runner.bootstrap import Interval
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.expectations import Expectation
+    from ffspec.runner.population import Trained
     from ffspec.runner.result import Result
-    from ffspec.runner.run import Observer, Request
+    from ffspec.runner.several import Errand
     from ffspec.spec.root import Spec
 
 FOLDS = "folds.json"
@@ -46,7 +48,7 @@ class CrossValidation:
     spec: Spec
     """The spec as it was, without folds."""
     results: tuple[Result, ...]
-    """The run of each fold."""
+    """What the run of each fold would leave."""
     before: dict[str, Measures]
     """Loss and metrics before training: the mean over the folds, weighted by their rows."""
     after: dict[str, Measures]
@@ -59,6 +61,8 @@ class CrossValidation:
     """What simpler models reach on the rows tested on: the mean over the folds."""
     expectations: tuple[Expectation, ...]
     """The spec's checks, of the measures in `after`."""
+    findings: tuple[Diagnostic, ...] = ()
+    """What the rules found, each thing once."""
     directory: Path | None
 
     @property
@@ -67,55 +71,39 @@ class CrossValidation:
         return all(expectation.met for expectation in self.expectations)
 
 
-def cross_validate(
-    request: Request, opened: Document, folds: int, observer: Callable[[int], Observer] | None = None
-) -> CrossValidation:
+def cross_validate(errand: Errand) -> CrossValidation:
     """Train a network for each fold.
-
-    Args:
-        request: What to run.
-        opened: The document of the spec, in which findings are shown.
-        folds: The number of folds.
-        observer: Makes what is told of each fold, by its number from 1.
 
     Raises:
         SpecError: The data or the spec cannot be used, or cannot be divided so.
         DivergedError: A loss or an output of a fold was not finite.
-        StorageError: A run directory cannot be written.
+        StorageError: The run directory cannot be written, or not be gone on with.
+        InterruptedRunError: A signal has come.
     """
-    specs = [of_fold(request.spec, folds, fold) for fold in range(1, folds + 1)]
-    together = None if request.out is None else rundir.create(request.out, request.name)
-    try:
-        made = []
-        for fold, spec in enumerate(specs, start=1):
-            out = None if together is None else together.path
-            one = replace(request, spec=spec, out=out, name=f"fold-{fold}")
-            made.append(execute(one, Review(opened, spec.allowed), observer(fold) if observer else Silent()))
-        found = _together(request.spec, made, None if together is None else together.path)
-        if together is not None:
-            together.write(rundir.SPEC, request.text)
-            together.write_json(FOLDS, as_plain(found))
-    finally:
-        if together is not None:
-            together.close()
-    return found
+    with begun(errand) as several:
+        results, shown = [], []
+        for one in several.train():
+            if one.error is not None:
+                several.keep(one)
+                raise _diverged(one)
+            folder = None if several.directory is None else several.directory / name_of(one.member, seeds=False)
+            result, found = result_of(one, errand.opened, folder)
+            several.keep(one, {rundir.CHECKS: as_bytes(checks_of(result))})
+            results.append(replace(result, findings=(*several.review.told, *result.findings)))
+            shown.append(found)
+        several.told_of(shown)
+        made = replace(
+            _together(errand.request.spec, results), findings=several.review.told, directory=several.directory
+        )
+        several.end(FOLDS, as_plain(made), ok=made.ok)
+    return made
 
 
-def of_fold(spec: Spec, folds: int, fold: int) -> Spec:
-    """Return the spec of one fold: its share of rows to validate on is of the rows the fold leaves.
-
-    Raises:
-        SpecError: FF035, the source says itself which rows are tested on, or its rows are streamed.
-    """
-    split = spec.dataset.split if isinstance(spec.dataset.split, Split) else Split.model_construct()
-    divided = split.model_copy(update={"train": None, "test": None, "folds": folds, "fold": fold})
-    dataset = spec.dataset.model_copy(update={"split": divided})
-    try:
-        checked = type(spec.dataset).model_validate(dict(dataset))
-    except ValidationError as error:
-        message = f"the rows must be divided into folds, but {error.errors()[0]['loc'][-1]} {error.errors()[0]['msg']}"
-        raise SpecError((Diagnostic(code="FF035", message=message, path=("dataset",)),)) from None
-    return spec.model_copy(update={"dataset": checked})
+def _diverged(one: Trained) -> DivergedError:
+    """Say which fold diverged, and where."""
+    member = one.member
+    error = DivergedError(f"fold {fold_of(member)}: {one.error}")
+    return with_cause(error, member.spec, member.plan, member.loaded)
 
 
 def as_plain(found: CrossValidation) -> dict[str, Any]:
@@ -133,7 +121,7 @@ def as_plain(found: CrossValidation) -> dict[str, Any]:
     }
 
 
-def _together(spec: Spec, results: Sequence[Result], directory: Path | None) -> CrossValidation:
+def _together(spec: Spec, results: Sequence[Result]) -> CrossValidation:
     before = _over_folds([one.before for one in results], results, _weighted)
     after = _over_folds([one.after for one in results], results, _weighted)
     reading, metrics = _pooled(results), chosen_metrics(results[0].spec, results[0].plan)
@@ -147,7 +135,7 @@ def _together(spec: Spec, results: Sequence[Result], directory: Path | None) -> 
         spread=_over_folds([one.after for one in results], results, _deviation),
         baselines=_baselines(results),
         expectations=tuple(expectations(spec.checks, before, after)),
-        directory=directory,
+        directory=None,
     )
 
 

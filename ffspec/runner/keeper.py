@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from ffspec.rundir import RunDirectory
     from ffspec.runner.loop import Trainer
-    from ffspec.spec.training import Checkpoint
+    from ffspec.spec.training import Checkpoint, Training
+
+
+def settings_of(training: Training) -> Checkpoint | None:
+    """Return when the state of a training is kept; None: only at the end, and when a signal asks for it."""
+    return None if isinstance(training.checkpoint, str) else training.checkpoint
 
 
 @dataclass(slots=True, kw_only=True)

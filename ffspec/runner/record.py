@@ -23,6 +23,7 @@ from ffspec.resolver import resolve
 from ffspec.writer import dump
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from torch import nn
@@ -98,28 +99,21 @@ class Record:
     def finish(self, result: Result) -> None:
         """Write the history, the checks and the weights of a run that ended well."""
         self.directory.write_lines(rundir.HISTORY, list(result.history))
-        met = [asdict(expectation) for expectation in result.expectations]
-        checks = {"before": result.before, "after": result.after, "expectations": met}
-        self.directory.write_json(rundir.CHECKS, {**checks, **judged(result)})
+        self.directory.write_json(rundir.CHECKS, checks_of(result))
         self.directory.write(rundir.MODEL, weights_of(result.model))
         self.directory.write_json(rundir.STATUS, {"status": "done", "expectations_met": result.ok})
         self.directory.seal(sorted(entry.name for entry in self.path.iterdir() if entry.name not in UNSEALED))
 
     def fail(self, rows: list[Row], error: FfspecError) -> None:
         """Write how far a run came that did not end well, as far as the disk lets."""
-        kinds = {DivergedError: "diverged", InterruptedRunError: "interrupted"}
-        status = {"status": kinds.get(type(error), "failed"), "message": str(error)}
         with suppress(StorageError):
             self.directory.write_lines(rundir.HISTORY, rows)
-            self.directory.write_json(rundir.STATUS, status)
+            self.directory.write_json(rundir.STATUS, status_of(error))
 
     @cached_property
     def resolved(self) -> str:
         """The spec with everything inferred written out."""
-        spec = self._spec
-        allowed = ", ".join(sorted(spec.allowed))
-        ignored = f"# ffspec: ignore[{allowed}] let through in this run\n" if allowed else ""
-        return ignored + dump(resolve(spec, self._plan, self.path), full=True)
+        return written_out(resolve(self._spec, self._plan, self.path), self._spec.allowed)
 
     @cached_property
     def _data(self) -> dict[str, Any]:
@@ -127,10 +121,28 @@ class Record:
         return fingerprint(self._loaded)
 
 
+def written_out(spec: Spec, allowed: Collection[str]) -> str:
+    """Return a spec with every default, and a comment that lets through what was let through."""
+    named = ", ".join(sorted(allowed))
+    ignored = f"# ffspec: ignore[{named}] let through in this run\n" if named else ""
+    return ignored + dump(spec, full=True)
+
+
+def status_of(error: FfspecError) -> dict[str, str]:
+    """Return the status of a run that did not end well."""
+    kinds = {DivergedError: "diverged", InterruptedRunError: "interrupted"}
+    return {"status": kinds.get(type(error), "failed"), "message": str(error)}
+
+
 def weights_of(network: nn.Sequential) -> bytes:
     """Return the parameters and buffers of a network as the bytes of a file."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     return safetensors.torch.save(weights)
+
+
+def as_bytes(value: Any) -> bytes:
+    """Return a value as JSON; a number that is not finite is an error, for JSON has none."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def files_of(trained: Trained, resolved: str) -> dict[str, bytes]:
@@ -142,18 +154,24 @@ def files_of(trained: Trained, resolved: str) -> dict[str, bytes]:
     """
     fitted = {"temperature": trained.temperature, "threshold": trained.threshold}
     known = {name: value for name, value in fitted.items() if value is not None}
-    status = {"status": "done"} if trained.error is None else {"status": "diverged", "message": str(trained.error)}
+    status: dict[str, Any] = {"status": "done"} if trained.error is None else status_of(trained.error)
+    status["together"] = trained.together
     history = "".join(json.dumps(row, allow_nan=False) + "\n" for row in trained.history)
-    checks = json.dumps({"before": trained.before, "after": trained.after, **known}, indent=2, allow_nan=False)
     files = {
         rundir.RESOLVED: resolved,
         rundir.PREPARE: trained.member.loaded.preparation.to_json(),
         rundir.HISTORY: history,
-        rundir.CHECKS: checks + "\n",
-        rundir.STATUS: json.dumps(status, indent=2) + "\n",
     }
     made = {name: text.encode() for name, text in files.items()}
+    made[rundir.CHECKS] = as_bytes({"before": trained.before, "after": trained.after, **known})
+    made[rundir.STATUS] = as_bytes(status)
     return made if trained.error is not None else {**made, rundir.MODEL: weights_of(trained.network)}
+
+
+def checks_of(result: Result) -> dict[str, Any]:
+    """Return what was measured before and after a training, and how sure that is."""
+    met = [asdict(expectation) for expectation in result.expectations]
+    return {"before": result.before, "after": result.after, "expectations": met, **judged(result)}
 
 
 WIDE = 100

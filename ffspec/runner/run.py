@@ -13,17 +13,16 @@ from ffspec.diagnostics import DivergedError, FfspecError, Severity, SpecError
 from ffspec.planner import plan as make_plan
 from ffspec.planner import settle
 from ffspec.rules import inspect
-from ffspec.rules.network import is_linear_model
-from ffspec.rules.outcomes import OUTCOMES
 from ffspec.rules.probes import PROBES
-from ffspec.runner.baselines import compare, fit_baselines
+from ffspec.runner.baselines import fit_baselines
 from ffspec.runner.calibration import calibrate
 from ffspec.runner.checkpoints import State, newest, put_back
-from ffspec.runner.diverging import find_cause
+from ffspec.runner.diverging import with_cause
 from ffspec.runner.evaluation import check
 from ffspec.runner.expectations import expectations
-from ffspec.runner.judgement import Judgement, judge_split
-from ffspec.runner.keeper import Keeper
+from ffspec.runner.hindsight import look_back
+from ffspec.runner.judgement import judge_split
+from ffspec.runner.keeper import Keeper, settings_of
 from ffspec.runner.loop import Row
 from ffspec.runner.patience import best_epoch
 from ffspec.runner.probes import STEPS, affordable, make_trial
@@ -33,7 +32,7 @@ from ffspec.runner.result import Result
 from ffspec.runner.setup import set_up, trainer_of
 from ffspec.runner.stability import nudge
 from ffspec.runner.surroundings import threads, unwarned
-from ffspec.runner.watching import Watch, outcome_of
+from ffspec.runner.watching import Watch
 from ffspec.seeds import derive
 
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from ffspec.planner import Plan
     from ffspec.review import Review
     from ffspec.rundir import RunDirectory
-    from ffspec.runner.baselines import Baseline
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.setup import Setup
     from ffspec.spec.root import Spec
@@ -191,7 +189,11 @@ def _run(  # noqa: PLR0913 - the parts of a run
         if record is not None:
             record.finish(result)
     except FfspecError as error:
-        told = _with_cause(error, request, loaded, plan, record) if isinstance(error, DivergedError) else error
+        told = error
+        if isinstance(error, DivergedError):
+            told = with_cause(
+                error, request.spec, plan, loaded, None if record is None else newest(record.directory)[0]
+            )
         if record is not None:
             record.fail(rows, told)
         raise told from None
@@ -202,21 +204,10 @@ def _run(  # noqa: PLR0913 - the parts of a run
 
 
 def _keeper(spec: Spec, record: Record | None) -> Keeper:
-    checkpoint = spec.training.checkpoint
-    settings = None if isinstance(checkpoint, str) else checkpoint
+    settings = settings_of(spec.training)
     if record is None:
         return Keeper(directory=None, settings=settings, identity={})
     return Keeper(directory=record.directory, settings=settings, identity=record.identity)
-
-
-def _with_cause(
-    error: DivergedError, request: Request, loaded: Loaded, plan: Plan, record: Record | None
-) -> DivergedError:
-    """Say where a training went wrong, looked for from the last whole checkpoint on."""
-    with threads(request.spec.training.threads), unwarned():
-        state = None if record is None else newest(record.directory)[0]
-        cause = find_cause(set_up(request.spec, plan, loaded), state)
-    return error if cause is None else DivergedError(f"{error}; first, {cause}")
 
 
 def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:
@@ -316,7 +307,7 @@ def _judged(  # noqa: PLR0913 - what a training leaves
     names, seed = setup.loaded.classes, derive(setup.spec.seed, "bootstrap")
     judgement = judge_split(judged.network, judged.splits, judged.judge, after, names=names, seed=seed)
     baselines = fit_baselines(judged.loaded, judge.metrics, judgement.split)
-    findings = _look_back(setup, watch, rows, after, judgement=judgement, baselines=baselines)
+    findings = look_back(setup, watch, rows, after, judgement.split, baselines=baselines, intervals=judgement.intervals)
     observer.on_findings(review.take(findings), review)
     return Result(
         spec=setup.spec,
@@ -345,27 +336,3 @@ def _again(
     observer.on_refit(epochs, sum(first.splits[name].rows for name in ("train", "validation")))
     last = refit(first, epochs, temperature, keeper, observer.on_epoch)
     return replace(last, judge=replace(last.judge, threshold=first.judge.threshold))
-
-
-def _look_back(  # noqa: PLR0913 - what it looks at
-    setup: Setup,
-    watch: Watch,
-    rows: list[Row],
-    after: dict[str, Measures],
-    *,
-    judgement: Judgement,
-    baselines: tuple[Baseline, ...],
-) -> list[Diagnostic]:
-    """Compare the network with what it must beat, and judge the training."""
-    judged = judgement.split
-    comparisons = compare(
-        baselines,
-        after[judged],
-        setup.judge.metrics,
-        linear=is_linear_model(setup.plan.steps),
-        weighted=any(getattr(setup.spec.loss, name, None) is not None for name in ("weight", "pos_weight")),
-        rows=len(setup.loaded.splits[judged]),
-        intervals=judgement.intervals,
-    )
-    outcome = outcome_of(setup, watch, rows, comparisons)
-    return [item for rule in OUTCOMES for item in rule.judge(outcome)]

@@ -60,28 +60,30 @@ def set_up(spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
     Raises:
         UnavailableDeviceError: The machine does not have the device.
     """
-    device = choose_device(spec.training.device)
-    dtype = parameter_type(spec.training.precision)
     network = build_network(plan, seed=spec.seed, precision=spec.training.precision)
     _fit_targets(network, loaded)
+    setup = around(network, spec, plan, loaded)
+    train = setup.splits["train"]
+    fit_rows(network, train.x, train.target, train.weight)
+    return setup
+
+
+def around(network: nn.Sequential, spec: Spec, plan: Plan, loaded: Loaded) -> Setup:
+    """Return what is around a network that is there already, moved to the device.
+
+    Raises:
+        UnavailableDeviceError: The machine does not have the device.
+    """
+    device = choose_device(spec.training.device)
     judge = judge_of(spec, plan, loaded, device, target_scale_of(network))
-    convert = partial(_batch, judge=judge, dtype=dtype, device=device)
+    convert = partial(_batch, judge=judge, dtype=parameter_type(spec.training.precision), device=device)
     splits = {name: convert(split) for name, split in loaded.splits.items()}
     if loaded.stream is not None:
         splits = {
             name: replace(batch, whole=Flow(stream=loaded.stream, split=name, convert=convert))
             for name, batch in splits.items()
         }
-    train = splits["train"]
-    fit_rows(network.to(device), train.x, train.target, train.weight)
-    return Setup(
-        spec=spec,
-        plan=plan,
-        loaded=loaded,
-        network=network,
-        judge=judge,
-        splits=splits,
-    )
+    return Setup(spec=spec, plan=plan, loaded=loaded, network=network.to(device), judge=judge, splits=splits)
 
 
 def trainer_of(

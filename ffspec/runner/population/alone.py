@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from ffspec.builder.streams import untouched
 from ffspec.diagnostics import DivergedError
+from ffspec.runner.checkpoints import put_back
 from ffspec.runner.evaluation import check
 from ffspec.runner.population.judging import broken, chosen, judged
 from ffspec.runner.setup import set_up, trainer_of, watched_of
 from ffspec.runner.surroundings import threads, unwarned
+from ffspec.runner.watching import Watch
 from ffspec.seeds import derive
 
 if TYPE_CHECKING:
@@ -18,15 +20,22 @@ if TYPE_CHECKING:
 
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.loop import Row, Trainer
-    from ffspec.runner.population.members import Member, Observe, Trained
+    from ffspec.runner.population.members import Keeping, Member, Observe, Trained
+    from ffspec.runner.setup import Setup
 
 
 class _Ended(Exception):
     """Whoever observes has seen enough of a member."""
 
 
-def train_alone(
-    index: int, member: Member, splits: Collection[str] | None, observe: Observe | None, *, lean: bool = False
+def train_alone(  # noqa: PLR0913 - as for `train_together`
+    index: int,
+    member: Member,
+    splits: Collection[str] | None,
+    observe: Observe | None,
+    *,
+    lean: bool = False,
+    keeping: Keeping | None = None,
 ) -> Trained:
     """Train one member as its run would.
 
@@ -36,21 +45,36 @@ def train_alone(
         splits: What is evaluated before and after training; None: every split.
         observe: Told of every epoch.
         lean: Whether to evaluate nothing but at the end, and what is monitored.
+        keeping: Keeps the state of the training, which then goes on from what is kept of it.
     """
     spec = member.spec
     rows: list[Row] = []
     before: dict[str, Measures] = {}
     with threads(spec.training.threads), untouched(derive(spec.seed, "dropout")), unwarned():
         setup = set_up(spec, member.plan, member.loaded)
+        watch = None if keeping is None else Watch(setup.network)
         try:
             before = {} if lean else check(setup.network, chosen(setup, splits), setup.judge)
-            trainer = trainer_of(setup)
+            trainer = _trainer(index, setup, watch, keeping)
             if lean:
                 trainer = replace(trainer, watched=watched_of(setup, lean=True))
+            rows += trainer.cursor.history
             _run(trainer, index, rows, observe)
-            return judged(member, setup, rows, before, splits)
+            made = judged(member, setup, rows, before, splits, keeper=None if keeping is None else keeping.keeper)
+            return made if watch is None else replace(made, moved=watch.ratios)
         except DivergedError as error:
             return broken(member, setup, rows, before, error)
+
+
+def _trainer(index: int, setup: Setup, watch: Watch | None, keeping: Keeping | None) -> Trainer:
+    """Return what trains a member, at its start or where it was left."""
+    if keeping is None:
+        return trainer_of(setup)
+    state = keeping.under_way(index)
+    trainer = trainer_of(setup, watch, keeping.keeper)
+    if state is not None:
+        keeping.keeper.steps = put_back(trainer, state)
+    return trainer
 
 
 def _run(trainer: Trainer, index: int, rows: list[Row], observe: Observe | None) -> None:

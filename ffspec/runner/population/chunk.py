@@ -24,6 +24,7 @@ from ffspec.runner.population.evaluating import Evaluation
 from ffspec.runner.population.grouping import DROPOUTS
 from ffspec.runner.population.rates import Rates, rates_of
 from ffspec.runner.population.rows import Rows, is_ordered
+from ffspec.runner.population.watches import Watches
 from ffspec.runner.setup import watched_of
 from ffspec.seeds import derive
 
@@ -57,6 +58,8 @@ class Course:
     """What it draws its dropout from."""
     waiting: Waiting | None
     history: list[Row] = field(default_factory=list)
+    moved: dict[str, list[float]] = field(default_factory=dict)
+    """How far some steps moved the weights of every linear."""
     error: DivergedError | None = None
     ended: bool = False
 
@@ -91,10 +94,14 @@ class Chunk:
         courses: The members.
         observe: Told of every epoch of every member.
         lean: Whether nothing is evaluated after an epoch but what is monitored.
+        watched: Whether some steps are looked at.
     """
 
-    def __init__(self, courses: list[Course], observe: Observe | None, *, lean: bool = False) -> None:
+    def __init__(
+        self, courses: list[Course], observe: Observe | None, *, lean: bool = False, watched: bool = False
+    ) -> None:
         self._observe = observe
+        self._watch = Watches(courses[0].setup.network) if watched else None
         self._lean = lean
         self._arrange(courses)
         network = self._network
@@ -152,7 +159,9 @@ class Chunk:
 
     def _epoch(self, epoch: int) -> list[Row]:
         """Take every step of one epoch, and return the row of each member's history."""
-        network, losses_of, clips = self._network, self._losses.with_gradient, self._clips
+        network, losses_of, clips, watch = self._network, self._losses.with_gradient, self._clips, self._watch
+        if watch is not None:
+            watch.before_epoch(epoch, network)
         self._tell()
         lrs = [float(rates.group["lr"]) for rates in self._rates]
         total, rows, moved = torch.zeros(len(self._courses), dtype=torch.float64), 0, False
@@ -172,6 +181,8 @@ class Chunk:
                 rates.after_step()
             if self._mean is not None:
                 self._average(self._mean)
+            if watch is not None and not rows:
+                watch.after_step(network, self._courses)
             rows, moved = rows + size, bool(moving)
             self._step += 1
         means = (total / (rows or 1)).tolist()

@@ -27,8 +27,14 @@ def chosen(setup: Setup, splits: Collection[str] | None) -> dict[str, Batch]:
     return {name: batch for name, batch in setup.splits.items() if splits is None or name in splits}
 
 
-def judged(
-    member: Member, setup: Setup, history: Sequence[Row], before: dict[str, Measures], splits: Collection[str] | None
+def judged(  # noqa: PLR0913 - what a training leaves
+    member: Member,
+    setup: Setup,
+    history: Sequence[Row],
+    before: dict[str, Measures],
+    splits: Collection[str] | None,
+    *,
+    keeper: Keeper | None = None,
 ) -> Trained:
     """Fit what is fitted after training, train again if that is asked for, and evaluate.
 
@@ -38,9 +44,11 @@ def judged(
         history: The epochs it took.
         before: What was measured before training.
         splits: What is evaluated. Without the test split nothing is trained again: that is for the network one keeps.
+        keeper: Knows of signals, which end a second training.
 
     Raises:
         DivergedError: A number was not finite.
+        InterruptedRunError: A signal has come.
     """
     training, last = member.spec.training, setup
     temperature, judge = calibrate(setup.network, setup.splits, setup.judge, training.threshold)
@@ -48,7 +56,7 @@ def judged(
     if training.refit and (splits is None or "test" in splits):
         stopping = training.early_stopping
         epochs = len(history) if stopping is None else best_epoch(history, stopping)
-        again = refit(replace(setup, judge=judge), epochs, temperature, _nowhere(), _unheard)
+        again = refit(replace(setup, judge=judge), epochs, temperature, keeper or _nowhere(), _unheard)
         last = replace(again, judge=replace(again.judge, threshold=judge.threshold))
         after |= check(last.network, chosen(last, splits), last.judge)
     return Trained(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from ffspec.planner import Plan, plan, settle
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from ffspec.data import Loaded
     from ffspec.diagnostics import DivergedError
+    from ffspec.runner.checkpoints import State
     from ffspec.runner.evaluation import Measures
+    from ffspec.runner.keeper import Keeper
     from ffspec.runner.loop import Row
     from ffspec.spec.root import Spec
 
@@ -58,3 +60,19 @@ class Trained:
     """What ended the training, if a number was not finite."""
     together: int = 1
     """How many members it was trained with as one network; 1: alone."""
+    moved: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """How far some steps moved the weights of every linear, as a `Watch` sees it; empty where nobody kept the members.
+    """
+
+
+class Keeping(Protocol):
+    """Keeps members that are done, and of one that is trained alone what it has come to."""
+
+    keeper: Keeper
+    """Knows of signals, and keeps the state of a member that is trained alone."""
+
+    def known(self, index: int) -> Trained | None:
+        """Return what became of a member, if it is done."""
+
+    def under_way(self, index: int) -> State | None:
+        """Let the keeper be that of a member, and return the state its training goes on from, if there is one."""

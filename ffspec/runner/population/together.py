@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from ffspec.runner.evaluation import Measures
+    from ffspec.runner.keeper import Keeper
+    from ffspec.runner.loop import Row
     from ffspec.runner.population.chunk import Course
-    from ffspec.runner.population.members import Observe, Trained
+    from ffspec.runner.population.members import Keeping, Observe, Trained
     from ffspec.runner.setup import Setup
 
 
@@ -34,6 +36,7 @@ def train_together(
     splits: Sequence[str] | None = None,
     observe: Observe | None = None,
     lean: bool = False,
+    keeping: Keeping | None = None,
 ) -> Iterator[Trained]:
     """Train members, each to what its single run would be.
 
@@ -48,9 +51,13 @@ def train_together(
         observe: Told of every epoch of every member.
         lean: Whether to evaluate nothing but at the end, and what is monitored: `before` is empty then, and histories
             have no measures that nothing needs.
+        keeping: Knows of members that are done, which are not trained again, and of signals.
 
     Yields:
         What became of each member, in their order.
+
+    Raises:
+        InterruptedRunError: A signal has come that `keeping` knows of.
     """
     chunks: dict[int, tuple[int, ...]] = {}
     for group in groups(members):
@@ -58,13 +65,18 @@ def train_together(
             chunks |= dict.fromkeys(chunk, chunk)
     ready: dict[int, Trained] = {}
     for index in range(len(members)):
-        if index not in ready:
+        known = None if keeping is None else keeping.known(index)
+        if known is None and index not in ready:
             chunk = chunks[index]
+            if keeping is not None:
+                keeping.keeper.heed()
             if len(chunk) == 1:
-                ready[index] = train_alone(index, members[index], splits, observe, lean=lean)
+                ready[index] = train_alone(index, members[index], splits, observe, lean=lean, keeping=keeping)
             else:
-                ready |= _train_chunk(chunk, [members[one] for one in chunk], splits, observe, lean=lean)
-        yield ready.pop(index)
+                # With those of it that are done, so that all others come to the same bits.
+                parts = [members[one] for one in chunk]
+                ready |= _train_chunk(chunk, parts, splits, observe, lean=lean, keeping=keeping)
+        yield known or ready.pop(index)
 
 
 def divided(members: Sequence[Member], indices: Sequence[int]) -> list[tuple[int, ...]]:
@@ -74,13 +86,14 @@ def divided(members: Sequence[Member], indices: Sequence[int]) -> list[tuple[int
     return [tuple(indices[start:stop]) for start, stop in sizes.divided(len(indices), most)]
 
 
-def _train_chunk(
+def _train_chunk(  # noqa: PLR0913 - as for `train_together`
     indices: Sequence[int],
     members: Sequence[Member],
     splits: Collection[str] | None,
     observe: Observe | None,
     *,
     lean: bool,
+    keeping: Keeping | None,
 ) -> dict[int, Trained]:
     """Train members as one network."""
     made: dict[int, Trained] = {}
@@ -95,10 +108,22 @@ def _train_chunk(
         left = [index for index in indices if index not in made]
         courses = courses_of(left, [setups[index] for index in left])
         if courses:
-            Chunk(list(courses), observe, lean=lean).train()
+            heeding = observe if keeping is None else _heeding(observe, keeping.keeper)
+            Chunk(list(courses), heeding, lean=lean, watched=keeping is not None).train()
         for course in courses:
-            made[course.index] = replace(_ended(course, before[course.index], splits), together=len(courses))
+            ended = _ended(course, before[course.index], splits, None if keeping is None else keeping.keeper)
+            made[course.index] = replace(ended, together=len(courses), moved=course.moved)
     return made
+
+
+def _heeding(observe: Observe | None, keeper: Keeper) -> Observe:
+    """Return what observes, and ends the training where a signal has come."""
+
+    def told(index: int, row: Row) -> bool | None:
+        keeper.heed()
+        return None if observe is None else observe(index, row)
+
+    return told
 
 
 def set_up_all(members: Sequence[Member]) -> list[Setup]:
@@ -120,13 +145,15 @@ def set_up_all(members: Sequence[Member]) -> list[Setup]:
     return made
 
 
-def _ended(course: Course, before: dict[str, Measures], splits: Collection[str] | None) -> Trained:
+def _ended(
+    course: Course, before: dict[str, Measures], splits: Collection[str] | None, keeper: Keeper | None
+) -> Trained:
     """Return what became of a member that has been trained."""
     setup = course.setup
     member = Member(spec=setup.spec, plan=setup.plan, loaded=setup.loaded)
     try:
         if course.error is not None:
             raise course.error
-        return judged(member, setup, course.history, before, splits)
+        return judged(member, setup, course.history, before, splits, keeper=keeper)
     except DivergedError as error:
         return broken(member, setup, course.history, before, error)
