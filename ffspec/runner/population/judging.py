@@ -39,16 +39,15 @@ def judged(  # noqa: PLR0913 - what a training leaves
     """Fit what is fitted after training, train again if that is asked for, and evaluate.
 
     Args:
-        member: The member.
+        member: What was trained.
         setup: Its network, trained.
         history: The epochs it took.
         before: What was measured before training.
-        splits: What is evaluated. Without the test split nothing is trained again: that is for the network one keeps.
+        splits: What is evaluated; without the test split nothing is trained again.
         keeper: Knows of signals, which end a second training.
 
     Raises:
-        DivergedError: A number was not finite.
-        InterruptedRunError: A signal has come.
+        DivergedError, InterruptedRunError: A number was not finite, or a signal has come.
     """
     training, last = member.spec.training, setup
     temperature, judge = calibrate(setup.network, setup.splits, setup.judge, training.threshold)
@@ -59,15 +58,9 @@ def judged(  # noqa: PLR0913 - what a training leaves
         again = refit(replace(setup, judge=judge), epochs, temperature, keeper or _nowhere(), _unheard)
         last = replace(again, judge=replace(again.judge, threshold=judge.threshold))
         after |= check(last.network, chosen(last, splits), last.judge)
-    return Trained(
-        member=member,
-        network=last.network.eval(),
-        before=before,
-        after=after,
-        history=tuple(history),
-        temperature=temperature,
-        threshold=judge.threshold,
-    )
+    network, rows = last.network.eval(), tuple(history)
+    made = Trained(member=member, network=network, before=before, after=after, history=rows)
+    return replace(made, temperature=temperature, threshold=judge.threshold)
 
 
 def broken(

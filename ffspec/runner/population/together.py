@@ -51,32 +51,31 @@ def train_together(
         observe: Told of every epoch of every member.
         lean: Whether to evaluate nothing but at the end, and what is monitored: `before` is empty then, and histories
             have no measures that nothing needs.
-        keeping: Knows of members that are done, which are not trained again, and of signals.
+        keeping: Knows of members that are done, which are not trained again, and of signals, which end it all.
 
     Yields:
         What became of each member, in their order.
-
-    Raises:
-        InterruptedRunError: A signal has come that `keeping` knows of.
     """
-    chunks: dict[int, tuple[int, ...]] = {}
-    for group in groups(members):
-        for chunk in [(index,) for index in group.indices] if group.reason else divided(members, group.indices):
-            chunks |= dict.fromkeys(chunk, chunk)
-    ready: dict[int, Trained] = {}
+    chunks, ready = _chunks(members), dict[int, "Trained"]()
     for index in range(len(members)):
         known = None if keeping is None else keeping.known(index)
         if known is None and index not in ready:
             chunk = chunks[index]
-            if keeping is not None:
-                keeping.keeper.heed()
             if len(chunk) == 1:
                 ready[index] = train_alone(index, members[index], splits, observe, lean=lean, keeping=keeping)
             else:
-                # With those of it that are done, so that all others come to the same bits.
-                parts = [members[one] for one in chunk]
+                parts = [members[one] for one in chunk]  # with those that are done, for the same bits
                 ready |= _train_chunk(chunk, parts, splits, observe, lean=lean, keeping=keeping)
         yield known or ready.pop(index)
+
+
+def _chunks(members: Sequence[Member]) -> dict[int, tuple[int, ...]]:
+    """Return which members each is trained with."""
+    chunks: dict[int, tuple[int, ...]] = {}
+    for group in groups(members):
+        for chunk in [(index,) for index in group.indices] if group.reason else divided(members, group.indices):
+            chunks |= dict.fromkeys(chunk, chunk)
+    return chunks
 
 
 def divided(members: Sequence[Member], indices: Sequence[int]) -> list[tuple[int, ...]]:
