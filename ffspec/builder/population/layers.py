@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ffspec.builder.backward.table import LAYERS
+from ffspec.builder.backward.table import LAYERS, OVERWRITING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,10 +123,13 @@ class Activation:
 
     Args:
         module: One of ELEMENTWISE.
+        over: Whether it may overwrite its input, which is always the same buffer.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, over: bool) -> None:
         self._module = module
+        kind = type(module)
+        self._make = OVERWRITING.get(kind, LAYERS[kind]) if over else LAYERS[kind]
         self._pairs: dict[torch.Size, Pair] = {}
         self._pair: Pair | None = None
 
@@ -134,7 +137,7 @@ class Activation:
         """Return the function of every element."""
         pair = self._pairs.get(x.shape)
         if pair is None:
-            pair = self._pairs[x.shape] = LAYERS[type(self._module)](self._module, x, True)
+            pair = self._pairs[x.shape] = self._make(self._module, x, True)
         self._pair = pair
         return pair.forward(x)
 

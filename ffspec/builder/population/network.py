@@ -91,10 +91,14 @@ class Network:
         return (y if y.dim() == 3 else y.expand(len(self._networks), -1, -1)).transpose(1, 2)
 
     def _made(self, steps: Sequence[Step], prefix: str) -> list[Layer]:
-        found = (self._layer(step, f"{prefix}{place}") for place, step in enumerate(steps))
-        return [layer for layer in found if layer is not None]
+        made: list[Layer] = []
+        for place, step in enumerate(steps):
+            # What a linear has made it does not look at again.
+            layer = self._layer(step, f"{prefix}{place}", spare=bool(made) and isinstance(made[-1], Linear))
+            made += [] if layer is None else [layer]
+        return made
 
-    def _layer(self, step: Step, name: str) -> Layer | None:
+    def _layer(self, step: Step, name: str, *, spare: bool) -> Layer | None:
         call, members = step.call, len(self._networks)
         own = {key: self._parameters[key] for key in self._parameters if key.startswith(f"{name}.")}
         if call.target in NOTHING:
@@ -114,16 +118,16 @@ class Network:
             }
             gradients = [self._gradients[key] for key in own]
             return BatchNorm(tensors, gradients, call.arguments["eps"], call.arguments["momentum"])
-        return self._other(step, name, members)
+        return self._other(step, name, members, spare=spare)
 
-    def _other(self, step: Step, name: str, members: int) -> Layer:
+    def _other(self, step: Step, name: str, members: int, *, spare: bool) -> Layer:
         call = stacked(step.call, members)
         if call is None:
             raise TypeError(step.call)  # such members are not grouped
         with untouched():
             module = construct(call).to(self.flat.dtype)
         if isinstance(module, ELEMENTWISE):
-            return Activation(module)
+            return Activation(module, over=spare)
         gradients = {}
         for key, parameter in module.named_parameters():
             parameter.data = self._parameters[f"{name}.{key}"].view_as(parameter)

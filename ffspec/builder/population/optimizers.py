@@ -69,13 +69,17 @@ class Optimizer:
             names: The arguments it follows from.
             until: What it is called, so that it is known until other arguments are told; "step": it changes every step.
         """
-        if all(self._alike[name] for name in names):
+        if self.alike(*names):
             return of(self.groups[0])
         if until == "step":
             return self._blocks.spread([of(group) for group in self.groups], self.flat)
         if until not in self._known:
             self._known[until] = self._blocks.spread([of(group) for group in self.groups], self.flat)
         return self._known[until]
+
+    def alike(self, *names: str) -> bool:
+        """Return whether all members have the same, of some arguments."""
+        return all(self._alike[name] for name in names)
 
     def argument(self, name: str) -> float | Tensor:
         """Return an argument that is a number."""
@@ -84,6 +88,10 @@ class Optimizer:
     def root(self, square: Tensor) -> Tensor:
         """Return the square root, in a place that is used again."""
         return torch.sqrt(square, out=self._scratch)
+
+    def zeros(self) -> Tensor:
+        """Return zeros, in a place that is used again."""
+        return self._scratch.zero_()
 
     def running(self, name: str, start: float | Tensor = 0.0) -> Tensor:
         """Return a part of the state, which starts from a value."""
@@ -148,6 +156,9 @@ def _adamw(own: Optimizer) -> None:
 
 
 def _adam_step(own: Optimizer, gradient: Tensor) -> None:
+    if own.alike("betas", "eps", "amsgrad"):
+        _adam_in_one(own, gradient)
+        return
     steps, mean, square = own.steps, own.running("mean"), own.running("square")
     mean.lerp_(gradient, own.number(lambda group: 1 - float(group["betas"][0]), "betas", until="new"))
     square.mul_(own.number(lambda group: float(group["betas"][1]), "betas", until="old2"))
@@ -167,6 +178,13 @@ def _adam_step(own: Optimizer, gradient: Tensor) -> None:
         own.subtract(direction.div_(started), own.argument("lr"))
     else:
         own.subtract(direction, own.argument("lr"), 1 / started)
+
+
+def _adam_in_one(own: Optimizer, gradient: Tensor) -> None:
+    """Let PyTorch's kernel step from zero with a learning rate of 1: that is the way each goes as far as it wants."""
+    direction = own.zeros()
+    _fused_adam(own, {**own.groups[0], "lr": 1.0, "weight_decay": 0.0}, of=direction, gradient=gradient)
+    own.subtract(direction, own.argument("lr"), -1.0)
 
 
 def _rmsprop(own: Optimizer) -> None:
@@ -216,10 +234,17 @@ def _fused_sgd(own: Optimizer, group: Group) -> None:
     )
 
 
-def _fused_adam(own: Optimizer, group: Group, kernel: Any = torch._fused_adam_) -> None:
+def _fused_adam(
+    own: Optimizer,
+    group: Group,
+    kernel: Any = torch._fused_adam_,
+    *,
+    of: Tensor | None = None,
+    gradient: Tensor | None = None,
+) -> None:
     kernel(
-        [own.flat],
-        [own.gradient],
+        [own.flat if of is None else of],
+        [own.gradient if gradient is None else gradient],
         [own.running("mean")],
         [own.running("square")],
         [own.running("largest")] if group["amsgrad"] else [],

@@ -165,8 +165,9 @@ class Chunk:
         self._tell()
         lrs = [float(rates.group["lr"]) for rates in self._rates]
         total, rows, moved = torch.zeros(len(self._courses), dtype=torch.float64), 0, False
+        changing = [rates for rates in self._distinct if rates.changing]
         for x, target, size in self._rows.epoch():
-            moving = [rates for rates in self._distinct if rates.per_step]
+            moving = [rates for rates in changing if rates.per_step]
             for rates in moving:
                 rates.before_step(self._step)
             if moving or moved:
