@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +11,11 @@ import pytest
 import torch
 
 import ffspec
+from ffspec import populations
+from ffspec.cli import _exit_code
 from ffspec.data import load_spec
 from ffspec.runner.metrics import measure
-from ffspec.runner.population import Member, groups, member_of, sizes, train_together
+from ffspec.runner.population import Member, groups, member_of, train_together
 from ffspec.runner.population.measuring import metrics_of
 from ffspec.spec.losses import LOSSES
 from ffspec.spec.metrics import find_metric
@@ -178,9 +182,9 @@ def test_a_target_that_is_always_the_same_has_no_share_of_variance() -> None:
 
 
 def test_members_are_divided_into_equal_parts_that_fit_the_cache() -> None:
-    assert sizes.divided(10, 4) == [(0, 3), (3, 6), (6, 10)]
-    assert sizes.divided(4, 100) == [(0, 4)]
-    assert sizes.divided(3, 100) == sizes.divided(3, 1) == [(0, 1), (1, 2), (2, 3)]
+    assert populations.divided(10, 4) == [(0, 3), (3, 6), (6, 10)]
+    assert populations.divided(4, 100) == [(0, 4)]
+    assert populations.divided(3, 100) == populations.divided(3, 1) == [(0, 1), (1, 2), (2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +200,27 @@ def test_members_are_divided_into_equal_parts_that_fit_the_cache() -> None:
 )
 def test_the_plan_says_how_many_are_computed_at_once(overrides: tuple[str, ...], most: int) -> None:
     one = member(*overrides)
-    assert sizes.members_at_once(one.plan, one.spec.training, one.spec.optimizer.name) == most
+    assert populations.members_at_once(one.plan, one.spec.training, one.spec.optimizer.name) == most
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ((), "up to 2,347 seeds, folds or points of a sweep are trained as one network"),
+        (("optimizer=lbfgs", "training.batch_size=all"), f"one after another: lbfgs {NONE}"),
+        (("layers.0.linear.out_features=1000000",), "one after another: one alone fills the cache"),
+        (("dataset={csv: {path: none.csv, target: y}}",), "known once the data is read"),
+    ],
+)
+def test_show_says_how_many_are_computed_at_once(
+    overrides: tuple[str, ...], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    assert _exit_code(["show", str(path), *(word for item in overrides for word in ("--set", item))]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"  members    {line}"
+    assert _exit_code(["show", str(path), "--format", "json", *(w for item in overrides for w in ("--set", item))]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["members"] == line
 
 
 def test_a_plateau_is_looked_for_where_a_run_looks_even_if_nothing_else_is() -> None:

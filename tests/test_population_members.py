@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import ffspec
+from ffspec import populations
 from ffspec.data import load_spec
-from ffspec.runner.population import Member, Trained, member_of, sizes, train_together
+from ffspec.runner.population import Member, Trained, member_of, train_together
 from ffspec.runner.population.alone import train_alone
 
 CLASSES = "{classification: {n_samples: 100, n_features: 6, n_informative: 5, n_redundant: 0, n_classes: 3}"
@@ -23,7 +24,7 @@ HEADS = {
 @pytest.fixture(autouse=True)
 def _few_members(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few members be one network, though that is no faster."""
-    monkeypatch.setattr(sizes, "LEAST", 2)
+    monkeypatch.setattr(populations, "LEAST", 2)
 
 
 def text(layers: str = "[{linear: 8}, relu, linear]", loss: str = "cross_entropy", data: str = CLASSES) -> str:

@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 import ffspec
-from ffspec import repeating, rundir
+from ffspec import populations, repeating, rundir
 from ffspec.cli import _exit_code
 from ffspec.diagnostics import InterruptedRunError, StorageError
 from ffspec.rundir import RunDirectory
-from ffspec.runner.population import sizes
 from ffspec.runner.several import Repetition, Silent
 from tests.interrupting import Crash, crash_at
 
@@ -42,7 +41,7 @@ HOW = {
 @pytest.fixture(autouse=True)
 def _chunks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no more than four members of this size be one network."""
-    monkeypatch.setattr(sizes, "members_at_once", lambda *_: 4)
+    monkeypatch.setattr(populations, "members_at_once", lambda *_: 4)
 
 
 def train(text: str, how: Repetition, out: Path, listener: Any = None, *, signals: bool = False) -> Any:

@@ -179,4 +179,4 @@ def test_show_says_how_the_gradients_are_computed(
     data = "{blobs: {n_samples: 50, n_features: 4, centers: 3}}"
     path.write_text(f"dataset: {data}\nlayers: {layers}\nloss: {loss}\noptimizer: sgd\ntraining: {training}\n")
     assert _exit_code(["show", str(path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"  gradients  {line}"
+    assert capsys.readouterr().out.splitlines()[-2] == f"  gradients  {line}"

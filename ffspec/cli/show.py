@@ -51,6 +51,7 @@ def _sound(opened: Document, allow: tuple[str, ...]) -> Spec:
 
 
 def _as_text(title: str, spec: Spec, plan: Plan) -> str:
+    from ffspec import populations
     from ffspec.spec.base import to_plain
     from ffspec.written import gradients_of
 
@@ -65,6 +66,7 @@ def _as_text(title: str, spec: Spec, plan: Plan) -> str:
     lines.append(f"  {'training':<10} {_training(spec, plan)}")
     lines.append(f"  {'memory':<10} {_memory(spec, plan)}")
     lines.append(f"  {'gradients':<10} {gradients_of(spec.training, plan)}")
+    lines.append(f"  {'members':<10} {populations.described(spec, plan)}")
     if spec.sweep is not None:
         lines.append(f"  {'sweep':<10} {_sweep(spec)}")
     return "\n".join([title, layers, "", *lines])
@@ -152,6 +154,7 @@ def _line(value: Any) -> str:
 
 
 def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
+    from ffspec import populations
     from ffspec.rules.memory import needs
     from ffspec.written import gradients_of
 
@@ -169,6 +172,7 @@ def _as_json(path: str, spec: Spec, plan: Plan) -> dict[str, Any]:
         "groups": [*_groups(spec, plan)],
         "memory": needs(plan, dict(spec)),
         "gradients": str(gradients_of(spec.training, plan)),
+        "members": populations.described(spec, plan),
         **({} if spec.sweep is None else {"sweep": _sweep(spec)}),
     }
 

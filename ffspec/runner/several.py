@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from ffspec import rundir
 from ffspec.data import load_spec
 from ffspec.diagnostics import Diagnostic, FfspecError, SpecError, StorageError
+from ffspec.populations import LEAST
 from ffspec.review import Review
 from ffspec.rules import inspect
 from ffspec.runner.population import groups, member_of, train_together
-from ffspec.runner.population.sizes import LEAST
 from ffspec.runner.population.together import divided
 from ffspec.runner.record import status_of
 from ffspec.runner.run import prepare, probed

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ffspec import populations
 from ffspec.planner import walk
-from ffspec.spec.ensembles import find_ensemble, fitted, unstackable
+from ffspec.populations import FORM
 from ffspec.spec.step import fields_of
 
 if TYPE_CHECKING:
@@ -19,17 +20,9 @@ if TYPE_CHECKING:
     from ffspec.spec.kinds import Optimizer
     from ffspec.spec.step import Step
 
-OPTIMIZERS = frozenset({"sgd", "adam", "adamw", "rmsprop", "adagrad"})
-"""The optimizers that are written for many networks at once."""
-
 STRUCTURAL = frozenset({"nesterov", "amsgrad", "centered"})
 """The arguments of an optimizer that decide what is computed; the others are numbers, of which each member has its own.
 """
-
-ENDS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
-"""What does nothing while training: each member keeps its own."""
-
-FORM = "no form for many networks at once"
 
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
 
@@ -64,27 +57,11 @@ def groups(members: Sequence[Member]) -> tuple[Group, ...]:
 
 def obstacle(member: Member) -> str | None:
     """Say why a network cannot be computed together with others, or return None."""
-    spec, plan, training = member.spec, member.plan, member.spec.training
-    if find_ensemble(plan.steps) is not None:
-        return "an ensemble is many networks already"
-    alone = (*unstackable(plan.steps), *fitted(plan.steps))
-    layer = next((step for step in alone if step.call.target not in ENDS), None)
-    layer = layer or next((step for step in walk(plan.steps) if step.call.target == "nn.RReLU"), None)
-    if layer is not None:
-        return f"{layer.layer} has {FORM}"
-    if spec.optimizer.name not in OPTIMIZERS:
-        return f"{spec.optimizer.name} has {FORM}"
-    if getattr(spec.optimizer, "groups", ()):
-        return f"the optimizer's groups have {FORM}"
-    if training.precision == "bf16":
-        return f"bf16 has {FORM}"
-    if training.device != "cpu":
-        return f"only a CPU trains many networks as one, and the device is {training.device}"
     if member.loaded.stream is not None:
         return f"rows that are streamed have {FORM}"
     if any(split.weight is not None for split in member.loaded.splits.values()):
         return f"rows with weights have {FORM}"
-    return None
+    return populations.obstacle(member.spec, member.plan)
 
 
 def form_of(member: Member) -> tuple[Any, ...]:

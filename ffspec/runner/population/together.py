@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ffspec import populations
 from ffspec.builder.fitting import target_scale_of
 from ffspec.builder.network import build_network
 from ffspec.builder.streams import untouched
 from ffspec.diagnostics import DivergedError
 from ffspec.runner.evaluation import check
-from ffspec.runner.population import sizes
 from ffspec.runner.population.alone import train_alone
 from ffspec.runner.population.chunk import Chunk, courses_of
 from ffspec.runner.population.grouping import groups
@@ -81,8 +81,8 @@ def _chunks(members: Sequence[Member]) -> dict[int, tuple[int, ...]]:
 def divided(members: Sequence[Member], indices: Sequence[int]) -> list[tuple[int, ...]]:
     """Divide a group into parts that fit the cache, of sizes as equal as can be."""
     first = members[indices[0]]
-    most = sizes.members_at_once(first.plan, first.spec.training, first.spec.optimizer.name)
-    return [tuple(indices[start:stop]) for start, stop in sizes.divided(len(indices), most)]
+    most = populations.members_at_once(first.plan, first.spec.training, first.spec.optimizer.name)
+    return [tuple(indices[start:stop]) for start, stop in populations.divided(len(indices), most)]
 
 
 def _train_chunk(  # noqa: PLR0913 - as for `train_together`

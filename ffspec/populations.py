@@ -1,0 +1,96 @@
+"""Which networks can be computed as one, and how many at once: what a spec and its plan say of it.
+
+What is computed stands in `builder/population`; a test holds the names here against it.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ffspec.planner import settle, walk
+from ffspec.spec.ensembles import find_ensemble, fitted, unstackable
+
+if TYPE_CHECKING:
+    from ffspec.planner import Plan
+    from ffspec.spec.root import Spec
+    from ffspec.spec.training import Training
+
+OPTIMIZERS = frozenset({"sgd", "adam", "adamw", "rmsprop", "adagrad"})
+"""The optimizers that are written for many networks at once."""
+
+ENDS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
+"""What does nothing while training: each member keeps its own."""
+
+FORM = "no form for many networks at once"
+
+CACHE = 8_000_000
+"""The bytes a step may touch: beyond, every operation waits for the memory."""
+LEAST = 4
+"""Of fewer members, one network is no faster than one after another."""
+STATES = {"adam": 4, "adamw": 4, "rmsprop": 3, "adagrad": 3}
+"""How many numbers there are of each parameter: itself, its gradient, and what the optimizer remembers."""
+
+
+def divided(members: int, most: int) -> list[tuple[int, int]]:
+    """Divide so many members into parts of at most so many, as equal as can be: where each starts, and where it stops.
+
+    Each part is a single member where fewer than LEAST would be together.
+    """
+    if min(members, most) < LEAST:
+        most = 1
+    parts = -(-members // most)
+    return list(pairwise(members * part // parts for part in range(parts + 1)))
+
+
+def members_at_once(plan: Plan, training: Training, optimizer: str) -> int:
+    """Return how many members are trained as one network; the plan decides, never a clock.
+
+    Args:
+        plan: The plan of each.
+        training: Its loop.
+        optimizer: The name of its optimizer.
+    """
+    rows = plan.facts.rows.get("train") or 1
+    batch = rows if isinstance(training.batch_size, str) else min(training.batch_size, rows)
+    # Of every output there is the gradient too.
+    activations = sum(2 * (step.output[-1] or 0) for step in walk(plan.steps)) + (plan.facts.features or 0)
+    numbers = batch * activations + (plan.parameters or 0) * STATES.get(optimizer, 3)
+    size = 8 if training.precision == "float64" else 4
+    return max(1, CACHE // max(1, numbers * size))
+
+
+def obstacle(spec: Spec, plan: Plan) -> str | None:
+    """Say why a network cannot be computed together with others, or return None."""
+    training = spec.training
+    if find_ensemble(plan.steps) is not None:
+        return "an ensemble is many networks already"
+    alone = (*unstackable(plan.steps), *fitted(plan.steps))
+    layer = next((step for step in alone if step.call.target not in ENDS), None)
+    layer = layer or next((step for step in walk(plan.steps) if step.call.target == "nn.RReLU"), None)
+    if layer is not None:
+        return f"{layer.layer} has {FORM}"
+    if spec.optimizer.name not in OPTIMIZERS:
+        return f"{spec.optimizer.name} has {FORM}"
+    if getattr(spec.optimizer, "groups", ()):
+        return f"the optimizer's groups have {FORM}"
+    if training.precision == "bf16":
+        return f"bf16 has {FORM}"
+    if training.device != "cpu":
+        return f"only a CPU trains many networks as one, and the device is {training.device}"
+    if getattr(spec.dataset.source, "streaming", False):
+        return f"rows that are streamed have {FORM}"
+    return None
+
+
+def described(spec: Spec, plan: Plan) -> str:
+    """Say in one line how many networks of a spec that differ in numbers only are computed at once."""
+    reason = obstacle(spec, plan)
+    if reason is not None:
+        return f"one after another: {reason}"
+    if None in {plan.parameters, plan.facts.features, plan.facts.rows.get("train")}:
+        return "known once the data is read"
+    most = members_at_once(plan, settle(spec, plan.facts).training, spec.optimizer.name)
+    if most < LEAST:
+        return "one after another: one alone fills the cache"
+    return f"up to {most:,} seeds, folds or points of a sweep are trained as one network"
