@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ffspec.runner.signals import heeding
 
 ROOT = Path(__file__).parent.parent
 SPEC = "specs/feedforward.yaml"
@@ -69,3 +72,32 @@ def test_a_small_run_imports_only_what_it_needs(tmp_path: Path) -> None:
     modules = imported(code, "run", SPEC, "--out", str(tmp_path))
     assert {"numpy", "torch"} <= modules
     assert {"scipy", "sklearn", "polars", "pandas", "torch._dynamo", "torch._inductor", "sympy"} & modules == set()
+
+
+# A finder that is interrupted where the command wants click.
+INTERRUPTED = """
+import sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from ffspec.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_command_is_imported_is_no_traceback() -> None:
+    child = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (child.returncode, child.stdout, child.stderr) == (130, "", "interrupted\n")
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with heeding(lambda *_: None):
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) not in {signal.SIG_IGN, signal.SIG_DFL}
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -15,9 +15,13 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def heeding(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let `handler` have SIGINT and SIGTERM; outside the main thread they are the caller's, and stay so."""
+    """Let `handler` have SIGINT and SIGTERM; outside the main thread they are the caller's, and stay so.
+
+    One that was ignored stays so: whoever began the program in the background, or by nohup, has asked for it.
+    """
+    heeded = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
     try:
-        before = {number: signal.signal(number, handler) for number in ENDING}
+        before = {number: signal.signal(number, handler) for number in heeded}
     except ValueError:  # not the main thread
         yield
         return
