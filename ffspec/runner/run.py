@@ -298,11 +298,10 @@ def _judged(  # noqa: PLR0913 - what a training leaves
 ) -> Result:
     """Fit what is fitted on the validation split, train again if asked, and judge the trained network."""
     temperature, judge = calibrate(setup.network, setup.splits, setup.judge, setup.spec.training.threshold)
-    after = check(setup.network, setup.splits, judge)
     first = last = replace(setup, judge=judge)
     if setup.spec.training.refit:
         last = _again(first, rows, temperature, keeper=keeper, observer=observer)
-        after |= check(last.network, last.splits, last.judge)
+    after = _after(first, last)
     judged = last if "test" in last.splits else first  # the second network has seen the validation split
     names, seed = setup.loaded.classes, derive(setup.spec.seed, "bootstrap")
     judgement = judge_split(judged.network, judged.splits, judged.judge, after, names=names, seed=seed)
@@ -325,6 +324,15 @@ def _judged(  # noqa: PLR0913 - what a training leaves
         findings=review.told,
         directory=None if keeper.directory is None else keeper.directory.path,
     )
+
+
+def _after(first: Setup, last: Setup) -> dict[str, Measures]:
+    """Return what the last network reaches, and on the rows it alone has learnt from what the first one did."""
+    if last is first:
+        return check(first.network, first.splits, first.judge)
+    kept = {name: batch for name, batch in first.splits.items() if name not in last.splits}
+    found = check(first.network, kept, first.judge) | check(last.network, last.splits, last.judge)
+    return {name: found[name] for name in first.splits}
 
 
 def _again(
