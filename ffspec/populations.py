@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ffspec.spec.root import Spec
     from ffspec.spec.training import Training
 
-OPTIMIZERS = frozenset({"sgd", "adam", "adamw", "rmsprop", "adagrad"})
+OPTIMIZERS = frozenset(
+    {"sgd", "adam", "adamw", "nadam", "radam", "adamax", "rmsprop", "adagrad", "adadelta", "asgd", "rprop"}
+)
 """The optimizers that are written for many networks at once."""
 
 ENDS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
@@ -28,7 +30,7 @@ CACHE = 8_000_000
 """The bytes a step may touch: beyond, every operation waits for the memory."""
 LEAST = 4
 """Of fewer members, one network is no faster than one after another."""
-STATES = {"adam": 4, "adamw": 4, "rmsprop": 3, "adagrad": 3}
+STATES = dict.fromkeys(("adam", "adamw", "nadam", "radam", "adamax", "adadelta", "rprop"), 4)
 """How many numbers there are of each parameter: itself, its gradient, and what the optimizer remembers."""
 
 
@@ -72,8 +74,6 @@ def obstacle(spec: Spec, plan: Plan) -> str | None:
         return f"{layer.layer} has {FORM}"
     if spec.optimizer.name not in OPTIMIZERS:
         return f"{spec.optimizer.name} has {FORM}"
-    if getattr(spec.optimizer, "groups", ()):
-        return f"the optimizer's groups have {FORM}"
     if training.precision == "bf16":
         return f"bf16 has {FORM}"
     if training.device != "cpu":

@@ -132,6 +132,26 @@ OPTIMIZERS = [
     ("{adamw: {lr: 0.01, weight_decay: 0.1}}", "adamw", ("lr=0.02", "weight_decay=0.01", "betas=[0.5, 0.9]")),
     ("{rmsprop: {lr: 0.002}}", "rmsprop", ("lr=0.001", "alpha=0.9", "momentum=0.5", "weight_decay=0.01")),
     ("{rmsprop: {lr: 0.002, centered: true, momentum: 0.5}}", "rmsprop", ("lr=0.001", "alpha=0.9", "eps=0.001")),
+    (
+        "{nadam: {lr: 0.01, weight_decay: 0.01}}",
+        "nadam",
+        ("lr=0.02", "betas=[0.5, 0.9]", "momentum_decay=0.1", "eps=0.001"),
+    ),
+    ("{nadam: {lr: 0.01, weight_decay: 0.1, decoupled_weight_decay: true}}", "nadam", ("lr=0.02", "weight_decay=0")),
+    (
+        "{radam: {lr: 0.01, weight_decay: 0.01}}",
+        "radam",
+        ("lr=0.02", "betas=[0.5, 0.9]", "betas=[0.9, 0.99]", "eps=0.001"),
+    ),
+    ("{radam: {lr: 0.01, weight_decay: 0.1, decoupled_weight_decay: true}}", "radam", ("lr=0.02", "weight_decay=0")),
+    (
+        "{adamax: {lr: 0.01, weight_decay: 0.01}}",
+        "adamax",
+        ("lr=0.02", "betas=[0.5, 0.9]", "eps=0.001", "weight_decay=0"),
+    ),
+    ("{adadelta: {lr: 1.0, weight_decay: 0.01}}", "adadelta", ("lr=0.5", "rho=0.5", "eps=0.001", "weight_decay=0")),
+    ("{asgd: {lr: 0.05, weight_decay: 0.01}}", "asgd", ("lr=0.02", "lambd=0.1", "alpha=0.5", "weight_decay=0")),
+    ("{rprop: {lr: 0.001}}", "rprop", ("lr=0.002", "etas=[0.3, 1.1]", "step_sizes=[0.0001, 0.01]")),
     ("{adagrad: {lr: 0.02}}", "adagrad", ("lr=0.01", "lr_decay=0.1", "initial_accumulator_value=0.1")),
 ]
 
@@ -141,6 +161,33 @@ def test_optimizers(optimizer: str, name: str, others: tuple[str, ...]) -> None:
     written = text("[{linear: 8}, tanh, linear]").replace("{sgd: {lr: 0.05, momentum: 0.9}}", optimizer)
     check(members(written, *ALIKE))
     check(members(written, (), *((f"optimizer.{name}.{other}",) for other in others)))
+
+
+GROUPS = (
+    "groups=[{parameters: bias, lr: 0.1, weight_decay: 0}, {layers: linear, lr: 2}]",
+    "groups=[{parameters: bias, lr: 10, weight_decay: 2}, {layers: linear, lr: 0.5}]",
+    "groups=[{parameters: bias, lr: 1, weight_decay: 1}, {layers: linear, lr: 0}]",
+)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "nadam", "asgd", "adagrad"])
+def test_groups_of_parameters(optimizer: str) -> None:
+    # In front of a batch_norm a bias has no gradient but rounding, which adam makes steps of.
+    written = text("[{linear: {out_features: 8, bias: false}}, batch_norm, tanh, {residual: [{linear: 8}]}, linear]")
+    written = written.replace("{sgd: {lr: 0.05, momentum: 0.9}}", f"{{{optimizer}: {{lr: 0.01, weight_decay: 0.1}}}}")
+    first, *others = (f"optimizer.{optimizer}.{groups}" for groups in GROUPS)
+    check(members(written, *((first, *change) for change in ALIKE)))
+    check(members(written, (first,), *((other,) for other in others), (first, f"optimizer.{optimizer}.lr=0.02")))
+    changing = ("training.schedules={weight_decay: cosine}", "scheduler={one_cycle: {max_lr: 0.05}}")
+    check(members(written, *((first, *changing, *change) for change in ALIKE)))
+
+
+@pytest.mark.parametrize("optimizer", ["nadam", "asgd", "rprop", "radam"])
+def test_what_an_optimizer_remembers_of_each_stays_with_it_when_others_end(optimizer: str) -> None:
+    written = text("[{linear: 8}, tanh, linear]").replace("{sgd: {lr: 0.05, momentum: 0.9}}", optimizer)
+    lr = f"optimizer.{optimizer}.lr"
+    for left in (f"{lr}=0.003", f"{lr}=0.002"):
+        check(members(written, (f"{lr}=0.001", "training.epochs=5"), (f"{lr}=0.002",), (left, "seed=1")))
 
 
 SCHEDULERS = [

@@ -189,9 +189,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     ]
     assert command("--seeds", "4", "a.yaml") == 1
     assert capsys.readouterr().out.splitlines()[1] == "  all are trained as one network"
-    assert command("--seeds", "2", "a.yaml", "--set", "optimizer=rprop") == 1
+    assert command("--seeds", "2", "a.yaml", "--set", "optimizer=lbfgs") == 1
     told = capsys.readouterr().out.splitlines()
-    assert told[1] == "  one after another: rprop has no form for many networks at once"
+    assert told[1] == "  one after another: lbfgs has no form for many networks at once"
     assert command("--seeds", "2", "a.yaml", "--format", "json") == 1
     (found,) = json.loads(capsys.readouterr().out)
     assert found["seeds"] == [0, 1]

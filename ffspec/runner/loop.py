@@ -188,13 +188,17 @@ class Trainer:
 
     def _lr(self) -> float:
         """Return the learning rate of parameters without a factor of their own."""
-        groups = self.optimizers[0].param_groups
-        if len(groups) == 1 and "factor" not in groups[0]:
-            return float(groups[0]["lr"])
-        rates = [(group["lr"], group.get("factor", 1.0)) for group in groups]
-        rates.sort(key=lambda rate: (rate[1] != 1, rate[1] == 0))
-        lr, factor = rates[0]
-        return float(lr / factor) if factor else 0.0
+        return lr_of(self.optimizers[0].param_groups)
+
+
+def lr_of(groups: Sequence[Mapping[str, Any]]) -> float:
+    """Return the learning rate of parameters without a factor of their own, from the groups of an optimizer."""
+    if len(groups) == 1 and "factor" not in groups[0]:
+        return float(groups[0]["lr"])
+    rates = [(group["lr"], group.get("factor", 1.0)) for group in groups]
+    rates.sort(key=lambda rate: (rate[1] != 1, rate[1] == 0))
+    lr, factor = rates[0]
+    return float(lr / factor) if factor else 0.0
 
 
 def refuse_wild(row: Row) -> None:

@@ -59,11 +59,8 @@ class Factors(NamedTuple):
 
 def factors(groups: Iterable[ParameterGroup], layers: Collection[str], kind: Kind) -> Factors:
     """Return the factors of a parameter of this kind, in layers of these names."""
-    lr = weight_decay = 1.0
-    for group in groups:
-        if group.holds(layers, kind):
-            lr, weight_decay = lr * group.lr, weight_decay * group.weight_decay
-    return Factors(lr, weight_decay)
+    listed = [*groups]
+    return factors_of(listed, [group.holds(layers, kind) for group in listed])
 
 
 def kind_of(parameter: str) -> Kind:
@@ -86,14 +83,29 @@ def names_of(step: Step) -> frozenset[str]:
 
 def factors_by_name(groups: Sequence[ParameterGroup], steps: Sequence[Step], names: Iterable[str]) -> list[Factors]:
     """Return the factors of the parameters of a network, by their names in it."""
+    return [factors_of(groups, match) for match in matches(groups, steps, names)]
+
+
+def factors_of(groups: Sequence[ParameterGroup], match: Sequence[bool]) -> Factors:
+    """Return the factors of a parameter that some of the entries are of."""
+    lr = weight_decay = 1.0
+    for group, meant in zip(groups, match, strict=True):
+        if meant:
+            lr, weight_decay = lr * group.lr, weight_decay * group.weight_decay
+    return Factors(lr, weight_decay)
+
+
+def matches(
+    groups: Sequence[ParameterGroup], steps: Sequence[Step], names: Iterable[str]
+) -> Iterator[tuple[bool, ...]]:
+    """Yield for each of the parameters of a network, by their names in it, which of the entries are of it."""
     layers = {name: names_of(step) for name, step in modules(steps)}
-    found = []
     for name in names:
         module = name.rpartition(".")[0]
         while module and module not in layers:  # a module may be made of others
             module = module.rpartition(".")[0]
-        found.append(factors(groups, layers.get(module, frozenset()), kind_of(name)))
-    return found
+        around = layers.get(module, frozenset())
+        yield tuple(group.holds(around, kind_of(name)) for group in groups)
 
 
 def kinds(step: Step) -> tuple[Kind, ...]:

@@ -27,6 +27,9 @@ class Blocks:
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], members: int) -> None:
         self.members = members
+        self.kinds = 1
+        """How many groups of parameters each member has."""
+        self._kind: dict[str, int] = {}
         self._shapes = {name: tuple(shape) for name, shape in shapes.items()}
 
     def empty(self, dtype: torch.dtype) -> Tensor:
@@ -48,6 +51,23 @@ class Blocks:
         column, flat = torch.tensor(values, dtype=like.dtype), torch.empty_like(like)
         for view in self.views(flat).values():
             view.copy_(column.view(-1, *[1] * (view.dim() - 1)))
+        return flat
+
+    def divide(self, kinds: Sequence[int]) -> None:
+        """Say in which group of a member's each parameter is."""
+        self._kind = dict(zip(self._shapes, kinds, strict=True))
+        self.kinds = max(kinds, default=0) + 1
+
+    def of_groups(self, values: Sequence[float], like: Tensor) -> Tensor:
+        """Return a flat tensor that holds a number of each group wherever one of its parameters stands.
+
+        Args:
+            values: Those of the first group of each member, or one for all of them, then those of the others.
+            like: What it is shaped as.
+        """
+        columns, flat = torch.tensor(values, dtype=like.dtype).view(self.kinds, -1), torch.empty_like(like)
+        for name, view in self.views(flat).items():
+            view.copy_(columns[self._kind.get(name, 0)].view(-1, *[1] * (view.dim() - 1)))
         return flat
 
     def norms(self, flat: Tensor) -> Tensor:

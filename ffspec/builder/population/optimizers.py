@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 from torch import Tensor
 
+from ffspec.builder.population import updates
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -43,10 +45,15 @@ class Optimizer:
         self._scratch = torch.empty_like(flat)
         self.state: dict[str, Tensor] = {}
         """Running means and the like, flat."""
+        self.numbers: dict[str, list[float]] = {}
+        """What is kept of each group beside."""
         self.steps = 0
 
     def tell(self, groups: Sequence[Group]) -> None:
-        """Take note of the arguments of each member; one will do where all have the same."""
+        """Take note of the arguments of each group: those of the first kind of parameters of each member, then others.
+
+        Of each kind one will do where all members have the same.
+        """
         wanted = ARGUMENTS[self._name]
         found = [{name: group[name] for name in wanted} for group in groups]
         if found != self.groups:
@@ -72,9 +79,9 @@ class Optimizer:
         if self.alike(*names):
             return of(self.groups[0])
         if until == "step":
-            return self._blocks.spread([of(group) for group in self.groups], self.flat)
+            return self._blocks.of_groups([of(group) for group in self.groups], self.flat)
         if until not in self._known:
-            self._known[until] = self._blocks.spread([of(group) for group in self.groups], self.flat)
+            self._known[until] = self._blocks.of_groups([of(group) for group in self.groups], self.flat)
         return self._known[until]
 
     def alike(self, *names: str) -> bool:
@@ -99,6 +106,25 @@ class Optimizer:
             self.state[name] = torch.zeros_like(self.flat).add_(start)
         return self.state[name]
 
+    def decayed(self) -> Tensor:
+        """Return the gradients with those of the L2 penalty."""
+        decay = self.argument("weight_decay")
+        if isinstance(decay, Tensor):
+            return self.gradient.addcmul_(self.flat, decay)
+        return self.gradient.add_(self.flat, alpha=decay) if decay else self.gradient
+
+    def remembered(self, name: str, start: Sequence[float]) -> list[float]:
+        """Return numbers that are kept from step to step, one of each group; they start from some."""
+        kept = self.numbers.setdefault(name, [*start])
+        if len(kept) > len(self.groups):  # those that are left have all the same
+            kept[:] = kept[:: len(kept) // self._blocks.kinds]
+        return kept
+
+    def spread(self, values: Sequence[float]) -> float | Tensor:
+        """Return a number of each group: a float if it is the same for all, else flat."""
+        alike = all(value == values[0] for value in values)
+        return values[0] if alike else self._blocks.of_groups(values, self.flat)
+
     def subtract(self, direction: Tensor, size: float | Tensor, times: float = 1.0) -> None:
         """Go against a direction, so far times a factor."""
         if isinstance(size, Tensor):
@@ -111,20 +137,17 @@ class Optimizer:
         made = Optimizer(self._name, blocks, flat, gradient)
         made.steps = self.steps
         made.state = {name: self._blocks.taken(one, members) for name, one in self.state.items()}
+        groups, places = self._blocks.members, members.tolist()
+        for name, values in self.numbers.items():
+            kinds = range(0, len(values), groups)
+            shared = len(values) < groups * self._blocks.kinds
+            made.numbers[name] = values if shared else [values[kind + place] for kind in kinds for place in places]
         return made
-
-
-def _decayed(own: Optimizer) -> Tensor:
-    """Return the gradients with those of the L2 penalty."""
-    decay = own.argument("weight_decay")
-    if isinstance(decay, Tensor):
-        return own.gradient.addcmul_(own.flat, decay)
-    return own.gradient.add_(own.flat, alpha=decay) if decay else own.gradient
 
 
 def _sgd(own: Optimizer) -> None:
     """torch.optim.SGD."""
-    gradient = _decayed(own)
+    gradient = own.decayed()
     if any(group["momentum"] for group in own.groups):
         momentum, first = own.argument("momentum"), "momentum" not in own.state
         buffer = own.running("momentum")
@@ -144,7 +167,7 @@ def _undampened(group: Group) -> float:
 
 def _adam(own: Optimizer) -> None:
     """torch.optim.Adam (arXiv 1412.6980, algorithm 1)."""
-    _adam_step(own, _decayed(own))
+    _adam_step(own, own.decayed())
 
 
 def _adamw(own: Optimizer) -> None:
@@ -189,7 +212,7 @@ def _adam_in_one(own: Optimizer, gradient: Tensor) -> None:
 
 def _rmsprop(own: Optimizer) -> None:
     """torch.optim.RMSprop."""
-    gradient = _decayed(own)
+    gradient = own.decayed()
     square = own.running("square").mul_(own.argument("alpha"))
     new = own.number(lambda group: 1 - float(group["alpha"]), "alpha", until="new")
     square.add_(gradient.square() * new)
@@ -207,7 +230,7 @@ def _rmsprop(own: Optimizer) -> None:
 
 def _adagrad(own: Optimizer) -> None:
     """torch.optim.Adagrad."""
-    gradient, steps = _decayed(own), own.steps
+    gradient, steps = own.decayed(), own.steps
     start = own.argument("initial_accumulator_value")
     total = own.running("total", start).addcmul_(gradient, gradient)
     size = own.number(
@@ -263,7 +286,7 @@ def _fused_adamw(own: Optimizer, group: Group) -> None:
     _fused_adam(own, group, torch._fused_adamw_)
 
 
-ARGUMENTS: dict[str, tuple[str, ...]] = {
+ARGUMENTS: dict[str, tuple[str, ...]] = updates.ARGUMENTS | {
     "sgd": ("lr", "momentum", "dampening", "weight_decay", "nesterov"),
     "adam": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
     "adamw": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
@@ -272,7 +295,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 """What a step of each depends on."""
 
-UPDATES: dict[str, Callable[[Optimizer], None]] = {
+UPDATES: dict[str, Callable[[Optimizer], None]] = updates.UPDATES | {
     "sgd": _sgd,
     "adam": _adam,
     "adamw": _adamw,

@@ -22,7 +22,7 @@ from ffspec.runner.loop import refuse_wild
 from ffspec.runner.patience import Waiting
 from ffspec.runner.population.evaluating import Evaluation
 from ffspec.runner.population.grouping import DROPOUTS
-from ffspec.runner.population.rates import Rates, rates_of
+from ffspec.runner.population.rates import Rates, kinds_of, rates_of
 from ffspec.runner.population.rows import Rows, is_ordered
 from ffspec.runner.population.watches import Watches
 from ffspec.runner.setup import watched_of
@@ -117,6 +117,8 @@ class Chunk:
         setups = [course.setup for course in courses]
         self._setup = setup = setups[0]
         self._network = Network(setup.plan.steps, [one.network for one in setups], [course.drawn for course in courses])
+        if kinds := kinds_of(setup):
+            self._network.blocks.divide(kinds)
         index = setup.judge.spec.target == "index"
         self._losses = MemberLosses(setup.plan.loss, setup.judge.loss, index=index)
         train = [one.splits["train"] for one in setups]
@@ -163,7 +165,7 @@ class Chunk:
         if watch is not None:
             watch.before_epoch(epoch, network)
         self._tell()
-        lrs = [float(rates.group["lr"]) for rates in self._rates]
+        lrs = [rates.lr for rates in self._rates]
         total, rows, moved = torch.zeros(len(self._courses), dtype=torch.float64), 0, False
         changing = [rates for rates in self._distinct if rates.changing]
         for x, target, size in self._rows.epoch():
@@ -193,7 +195,8 @@ class Chunk:
 
     def _tell(self) -> None:
         """Let the optimizer know the numbers that hold now."""
-        self._optimizer.tell([rates.group for rates in self._rates])
+        kinds = range(self._network.blocks.kinds)
+        self._optimizer.tell([rates.groups[kind] for kind in kinds for rates in self._rates])
 
     def _number(self, of: Callable[[Any], float]) -> float | Tensor:
         """Return a number of each member's loop: a float if it is the same for all, else flat."""

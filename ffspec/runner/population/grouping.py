@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ffspec.spec.kinds import Optimizer
     from ffspec.spec.step import Step
 
-STRUCTURAL = frozenset({"nesterov", "amsgrad", "centered"})
+STRUCTURAL = frozenset({"nesterov", "amsgrad", "centered", "decoupled_weight_decay"})
 """The arguments of an optimizer that decide what is computed; the others are numbers, of which each member has its own.
 """
 
@@ -94,4 +94,5 @@ def _step(step: Step) -> tuple[Any, ...]:
 
 
 def _optimizer(spec: Optimizer) -> tuple[Any, ...]:
-    return (spec.name, {name: value for name, value in fields_of(spec).items() if name in STRUCTURAL})
+    named = [(group.layers, group.parameters) for group in getattr(spec, "groups", ())]
+    return (spec.name, {name: value for name, value in fields_of(spec).items() if name in STRUCTURAL}, named)

@@ -14,8 +14,9 @@ from torch import nn
 from ffspec.builder.fading import Fading
 from ffspec.builder.optimizer import construct_optimizer
 from ffspec.builder.scheduler import Schedule
-from ffspec.runner.loop import monitored
+from ffspec.runner.loop import lr_of, monitored
 from ffspec.runner.setup import watched_by
+from ffspec.spec.grouping import factors_of, matches
 from ffspec.spec.metrics import larger_is_better
 
 if TYPE_CHECKING:
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 class Rates:
     """The numbers of one member's optimizer, or of several that have the same.
 
-    They are those of an optimizer of one parameter, which takes no step: schedules change its only group.
+    They are those of an optimizer of one parameter of each kind, which takes no step: schedules change its groups.
     """
 
     def __init__(self, setup: Setup) -> None:
         spec, plan = setup.spec, setup.plan
-        optimizer: Any = construct_optimizer(spec.optimizer.call(), [nn.Parameter(torch.zeros(1))])
+        entries = getattr(spec.optimizer, "groups", ())
+        kinds = [*dict.fromkeys(_matches(setup))] or [()]
+        named = {nn.Parameter(torch.zeros(1)): factors_of(entries, kind) for kind in kinds}
+        optimizer: Any = construct_optimizer(spec.optimizer.call(), named, named if entries else None)
+        held = {id(parameter): group for group in optimizer.param_groups for parameter in group["params"]}
+        self.groups: list[Mapping[str, Any]] = [held[id(parameter)] for parameter in named]
+        """The numbers that hold now, of each kind of parameters in the order of the network."""
         maximize = larger_is_better(watched_by(plan.schedule))
         self._optimizer = optimizer
         self._changing = bool(plan.schedule) or spec.training.schedules is not None
@@ -43,10 +50,9 @@ class Rates:
         self._fading = None if schedules is None else Fading(schedules, [optimizer], setup.network, steps)
 
     @property
-    def group(self) -> Mapping[str, Any]:
-        """The numbers that hold now."""
-        group: Mapping[str, Any] = self._optimizer.param_groups[0]
-        return group
+    def lr(self) -> float:
+        """The learning rate that holds now, of parameters without a factor of their own."""
+        return lr_of(self._optimizer.param_groups)
 
     @property
     def per_step(self) -> bool:
@@ -77,11 +83,28 @@ class Rates:
             self._fading.end()
 
 
+def kinds_of(setup: Setup) -> list[int]:
+    """Return of which kind each parameter of a network is: those that the same entries of `groups` are of."""
+    found = _matches(setup)
+    order = {match: place for place, match in enumerate(dict.fromkeys(found))}
+    return [order[match] for match in found]
+
+
+def _matches(setup: Setup) -> list[tuple[bool, ...]]:
+    """Return which entries of the optimizer's `groups` are of each parameter; nothing where there are none."""
+    entries = getattr(setup.spec.optimizer, "groups", ())
+    names = (name for name, _ in setup.network.named_parameters()) if entries else ()
+    return [*matches(entries, setup.plan.steps, names)]
+
+
 def rates_of(setups: Sequence[Setup]) -> list[Rates]:
     """Return the rates of each member; one that looks at its own measures, or at its own network, shares them not."""
     known: dict[str, Rates] = {}
     optimizers = {id(setup.spec.optimizer): setup.spec.optimizer for setup in setups}  # copies of a spec share it
-    calls = {identity: repr(optimizer.call()) for identity, optimizer in optimizers.items()}
+    calls = {
+        identity: repr((optimizer.call(), getattr(optimizer, "groups", ())))
+        for identity, optimizer in optimizers.items()
+    }
     made = []
     for setup in setups:
         own = any(phase.monitor is not None for phase in setup.plan.schedule) or setup.spec.training.schedules
