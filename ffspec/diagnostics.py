@@ -121,6 +121,13 @@ class UnavailableDeviceError(FfspecError):
     exit_code = 2
 
 
+class CompilerError(FfspecError):
+    """What training.compile asks for could not be compiled: no C++ compiler, or it failed."""
+
+    exit_code = 2
+    code = "FF130"
+
+
 class DivergedError(FfspecError):
     """Training produced a non-finite loss or weight."""
 

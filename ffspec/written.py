@@ -1,6 +1,7 @@
-"""How the gradients of a spec are computed: written out, or by autograd. The bits are the same either way.
+"""How the gradients of a spec are computed: written out, by autograd, or compiled.
 
-What is written out stands in `builder/backward`; a test holds the names here against it.
+Written out and by autograd they have the same bits; compiled, the last ones may be others. What is written out stands
+in `builder/backward`; a test holds the names here against it.
 """
 
 from __future__ import annotations
@@ -61,9 +62,19 @@ class Gradients:
     """Why it is not."""
     by_autograd: tuple[str, ...] = ()
     """The layers and the loss that are left to autograd all the same."""
+    compiled: bool = False
+    """Whether the network and its loss are compiled."""
+    uncompiled: str = ""
+    """Why they are not, although that is asked for; or which steps are not."""
 
     def __str__(self) -> str:
         """Return it in one line."""
+        if self.compiled:
+            left = f", but for {self.uncompiled}" if self.uncompiled else ""
+            return f"compiled, forward and backward as one{left}; the last bits may differ from autograd's"
+        return f"{self._plain()}; not compiled: {self.uncompiled}" if self.uncompiled else self._plain()
+
+    def _plain(self) -> str:
         if not self.written:
             return f"by autograd: {self.reason}"
         left = f", but for {', '.join(self.by_autograd)}" if self.by_autograd else ""
@@ -72,15 +83,44 @@ class Gradients:
 
 def gradients_of(training: Training, plan: Plan) -> Gradients:
     """Return how the gradients of a training are computed."""
+    why = uncompiled(training, plan.steps) if training.compile else ""
+    if training.compile and not why:
+        return Gradients(written=False, compiled=True, uncompiled=_smaller(training, plan))
     reason = obstacle(training)
     if reason:
-        return Gradients(written=False, reason=reason)
+        return Gradients(written=False, reason=reason, uncompiled=why)
     left = [*dict.fromkeys(_left(plan.steps))]
     told = plan.loss.arguments
     both = told.get("label_smoothing") and told.get("weight") is not None
     if plan.loss.target not in LOSSES or both or told.get("beta") == 0:
         left.append(f"the loss {plan.loss.target.partition('.')[2]}")
-    return Gradients(written=True, by_autograd=tuple(left))
+    return Gradients(written=True, by_autograd=tuple(left), uncompiled=why)
+
+
+def uncompiled(training: Training, steps: Sequence[Step]) -> str:
+    """Return why nothing is compiled; nothing if it can be."""
+    if training.device in {"cuda", "mps"}:
+        return f"only what a CPU computes is, and the device is {training.device}"
+    schedules = training.schedules
+    if schedules is not None and schedules.dropout not in {None, "constant"}:
+        return "a dropout that changes would be another function in every step"
+    if any(step.call.arguments.get("momentum", 0) is None for step in _all(steps)):
+        return "a batch_norm with momentum: null is another function in every step"
+    return ""
+
+
+def _all(steps: Sequence[Step]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        yield from _all(step.steps)
+
+
+def _smaller(training: Training, plan: Plan) -> str:
+    """Return the steps that are not of the size that is compiled."""
+    rows, size = plan.facts.rows.get("train"), training.batch_size
+    if rows is None or isinstance(size, str) or training.drop_last or size >= rows or rows % size == 0:
+        return ""
+    return f"the last step of an epoch, of {rows % size} rows"
 
 
 def obstacle(training: Training) -> str:

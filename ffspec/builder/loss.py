@@ -51,13 +51,13 @@ class WeightedMean(nn.Module):
     def __init__(self, losses: nn.Module) -> None:
         super().__init__()
         self.losses = losses
-        self._classes = losses.weight if isinstance(losses, nn.CrossEntropyLoss | nn.NLLLoss) else None
 
     def forward(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Return the weighted mean."""
         losses: Tensor = self.losses(output, target)
         rows = losses.flatten(1).mean(dim=1) if losses.dim() > 1 else losses
-        total = (weight if self._classes is None else weight * self._classes[target]).sum()
+        classes = self.losses.weight if isinstance(self.losses, nn.CrossEntropyLoss | nn.NLLLoss) else None
+        total = (weight if classes is None else weight * classes[target]).sum()
         return (rows * weight).sum() / total.clamp(min=torch.finfo(weight.dtype).tiny)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ffspec.export.script import Script
 
-MODULES = ("fractions", "scaling", "stacked", "calibration", "embeddings", "shortcut")
+MODULES = ("fractions", "scaling", "stacked", "calibration", "embeddings", "shortcut", "compiled")
 """The modules of the builder whose classes may be copied: they use no more than torch and the standard library."""
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ffspec.export.calibration import calibration, check_after
 from ffspec.export.changing import Changes, trained
+from ffspec.export.compiled import compiled, compiling, is_compiled
 from ffspec.export.ensembles import objective, repeated
 from ffspec.export.measures import require_defined
 from ffspec.export.objective import training_target, unit_of
@@ -71,6 +72,8 @@ class Loop:
             lines.append(f"unit = {unit}  # of a loss, in those of the target")
         if self._counts_steps:
             lines.append("step = 0")
+        if is_compiled(self._subject):
+            lines += compiling(self._script, self._subject)
         return lines
 
     def lines(self, epochs: str = "EPOCHS") -> list[str]:
@@ -139,7 +142,10 @@ class Loop:
             forward = ['with torch.autocast("cpu", torch.bfloat16):', f"    {forward[0]}"]
         zero = [f"{name}.zero_grad()" for name in self._names]
         whole = objective(self._subject)
-        inner = [*zero, *forward, f"{whole}.backward()", *self._clipping()]
+        inner = [*zero, *forward, f"{whole}.backward()"]
+        if is_compiled(self._subject):
+            inner = compiled(self._subject, x, y, inner)
+        inner += self._clipping()
         if self._subject.spec.optimizer.name != "lbfgs":
             steps = (f"{name}.step()" for name in self._names)
             return [*self._changes.before_step(), *inner, *steps, *self._changes.after_step()]

@@ -12,6 +12,7 @@ from ffspec.planner import draft
 from ffspec.rules import (
     calibration,
     categories,
+    compiling,
     consistency,
     dropout,
     grouping,
@@ -67,6 +68,7 @@ STATIC: tuple[StaticRule, ...] = (
     settings.EqualUnits(),
     settings.IdleSchedule(),
     obstacles.Streamed(),
+    compiling.Compiling(),
     calibration.TemperatureInPlace(),
     categories.CodesAsNumbers(),
     calibration.ThresholdOfTwoClasses(),

@@ -41,6 +41,16 @@ def batches_of(train: Batch, settings: Training, order: torch.Generator) -> Epoc
     return Batches(train, settings, order) if train.whole is None else train.whole.batches(settings, order)
 
 
+def size_of(train: Batch, settings: Training) -> Rows:
+    """Return rows of the size that most steps have, all zero."""
+    size = train.total if settings.batch_size == "all" else min(int(settings.batch_size), train.total)
+    tensors = [
+        None if tensor is None else tensor.new_zeros(size, *tensor.shape[1:])
+        for tensor in (train.x, train.target, train.weight)
+    ]
+    return tensors[0], tensors[1], tensors[2]  # type: ignore[return-value]
+
+
 class Batches:
     """Gives out the rows: one gather for all steps of an epoch, then views of it."""
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ffspec.diagnostics import DivergedError
 from ffspec.planner import steps_in
-from ffspec.runner.batches import Sum, batches_of
+from ffspec.runner.batches import Sum, batches_of, size_of
 from ffspec.runner.evaluation import measure_splits
 from ffspec.runner.stepping import stepper
 
@@ -95,6 +95,8 @@ class Trainer:
     keeper: Keeper | None = None
     written: bool = False
     """Whether the gradients are computed without autograd: the same bits, but no module is called while training."""
+    compiled: bool = False
+    """Whether they are compiled, for steps of as many rows as most have."""
     cursor: Cursor = field(default_factory=Cursor)
 
     def run(self, observe: Callable[[Row], None]) -> list[Row]:
@@ -105,11 +107,13 @@ class Trainer:
 
         Raises:
             DivergedError: A loss, a learning rate or an output was not finite.
+            CompilerError: What is to be compiled cannot be.
         """
         cursor = self.cursor
         evaluated = self.network if self.average is None else self.average.network
         self.network.train()
-        step = stepper(self.network, self.judge, self.optimizers, self.settings, written=self.written)
+        rows = size_of(self.splits["train"], self.settings) if self.compiled else None
+        step = stepper(self.network, self.judge, self.optimizers, self.settings, written=self.written, compiled=rows)
         batches = batches_of(self.splits["train"], self.settings, self.order)
         losses = self._sum()
         watched = {name: self.splits[name] for name in self.watched}

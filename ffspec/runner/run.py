@@ -17,6 +17,7 @@ from ffspec.rules.probes import PROBES
 from ffspec.runner.baselines import fit_baselines
 from ffspec.runner.calibration import calibrate
 from ffspec.runner.checkpoints import State, newest, put_back
+from ffspec.runner.compiling import find_missing
 from ffspec.runner.diverging import with_cause
 from ffspec.runner.evaluation import check
 from ffspec.runner.expectations import expectations
@@ -222,7 +223,7 @@ def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:
         review.take(error.diagnostics)
         review.stop()
         raise
-    review.take(inspect(dict(request.spec), loaded))
+    review.take((*inspect(dict(request.spec), loaded), *find_missing(request.spec)))
     review.stop()
     return loaded, make_plan(request.spec, loaded.facts)
 

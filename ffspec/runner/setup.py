@@ -24,7 +24,7 @@ from ffspec.runner.patience import Patience
 from ffspec.seeds import derive
 from ffspec.spec.ensembles import are_independent, members_of
 from ffspec.spec.metrics import DEFAULTS, find_metric, larger_is_better
-from ffspec.written import obstacle
+from ffspec.written import obstacle, uncompiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +103,7 @@ def trainer_of(
     stopping, schedules, decay = spec.training.early_stopping, spec.training.schedules, spec.training.ema
     steps = plan.epochs * (plan.steps_per_epoch or 0)
     average = None if decay is None else Average(decay, setup.network)
+    plain = not called and _plain(setup.splits["train"].x.device.type)
     return Trainer(
         network=setup.network,
         judge=setup.judge,
@@ -118,7 +119,8 @@ def trainer_of(
         average=average,
         watch=watch,
         keeper=keeper,
-        written=not called and _plain(setup.splits["train"].x.device.type) and not obstacle(spec.training),
+        written=plain and not obstacle(spec.training),
+        compiled=plain and spec.training.compile and not uncompiled(spec.training, plan.steps),
     )
 
 

@@ -1,4 +1,4 @@
-"""One step of a training: the gradients, by autograd or written out, and what the optimizers make of them.
+"""One step of a training: the gradients, by autograd, written out or compiled, and what the optimizers make of them.
 
 Shapes: B batch, F features.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import torch
 from torch import Tensor, nn
 
+from ffspec.builder.backward.pair import gradient_of
 from ffspec.builder.backward.passes import Pass
 from ffspec.builder.kernels import Steps
 from ffspec.builder.stacked import clip_members
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
+    from ffspec.runner.batches import Rows
     from ffspec.runner.evaluation import Judge
     from ffspec.spec.training import Training
 
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
     """Takes a step on a batch, and returns the loss before it."""
 
 
-def stepper(
-    network: nn.Sequential, judge: Judge, optimizers: Sequence[Optimizer], settings: Training, *, written: bool
+def stepper(  # noqa: PLR0913 - the parts of a step
+    network: nn.Sequential,
+    judge: Judge,
+    optimizers: Sequence[Optimizer],
+    settings: Training,
+    *,
+    written: bool,
+    compiled: Rows | None = None,
 ) -> Step:
     """Return what takes the steps of a training.
 
@@ -39,9 +47,12 @@ def stepper(
         optimizers: What moves its parameters.
         settings: How gradients are bounded.
         written: Whether the gradients are computed without autograd.
+        compiled: Rows of the size whose steps are compiled; None: nothing is. May raise a CompilerError.
     """
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     differentiate = written_out(network, judge) if written else by_autograd(network, judge, parameters)
+    if compiled is not None:
+        differentiate = by_compiled(network, judge, compiled, differentiate, kept=written)
     bound = _bound(network, judge, parameters, settings)
     if isinstance(optimizers[0], torch.optim.LBFGS):
         return _searching(optimizers[0], judge, differentiate, bound)
@@ -89,6 +100,40 @@ def written_out(network: nn.Sequential, judge: Judge) -> Differentiate:
         if judge.members > 1:
             target, weight = judge.repeated(target, weight)
         return found(x_BF, target) if weight is None else found(x_BF, target, weight)
+
+    return differentiate
+
+
+def by_compiled(
+    network: nn.Sequential, judge: Judge, rows: Rows, otherwise: Differentiate, *, kept: bool
+) -> Differentiate:
+    """Return what differentiates batches as large as `rows` by compiled code, to other last bits.
+
+    Args:
+        network: What is trained.
+        judge: Its loss.
+        rows: Features, targets and weights of that size.
+        otherwise: What differentiates batches of another size.
+        kept: Whether the gradients must be in the same tensors in every step.
+
+    Raises:
+        CompilerError: The compiler is not there, or failed.
+    """
+    from ffspec.runner.compiling import compiled_gradients
+
+    size, computed = len(rows[0]), compiled_gradients(network, judge, rows)
+    learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+    def differentiate(x_BF: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        if len(x_BF) != size:
+            return otherwise(x_BF, target, weight)
+        loss, *gradients = computed(x_BF, target, *(() if weight is None else (weight,)))
+        for parameter, gradient in zip(learnt, gradients, strict=True):
+            if gradient is None or not kept:
+                parameter.grad = gradient
+            else:
+                gradient_of(parameter).copy_(gradient)
+        return cast("Tensor", loss)
 
     return differentiate
 

@@ -105,6 +105,12 @@ class Training(Node):
             "operations of a step, up to the cores there are."
         ),
     ] = 1
+    compile: bool = Field(
+        False,
+        description="Whether the network and its loss are compiled to C++, forward and backward as one, for trainings "
+        "of many minutes; the last bits may be others. Networks that are trained as one (seeds, folds, points of a "
+        "sweep) are not.",
+    )
 
 
 def settled(training: Training, rows: int | None) -> Training:

@@ -248,6 +248,13 @@ def _steps(rows: Data) -> int:
     return rows.rows // 32
 
 
+def compiled_for_nothing(rng: Random) -> Sketch:
+    made = sketch(rng, rows=exact(rng, 32 * rng.randint(2, 9)), optimized="adam")
+    made.scheduler = None
+    made.training = {"epochs": rng.randint(5, 20), "batch_size": 32, "compile": Mark(value=True)}
+    return made
+
+
 FAULTS = (
     Fault("FF119", lonely_row),
     Fault("FF119", batches_of_one),
@@ -274,4 +281,5 @@ FAULTS = (
     Fault("FF126", idle_behind_a_warmup, Severity.WARNING),
     Fault("FF126", endless_warmup, Severity.WARNING),
     Fault("FF126", idle_batches, Severity.WARNING),
+    Fault("FF130", compiled_for_nothing, Severity.WARNING),
 )
