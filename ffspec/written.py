@@ -26,12 +26,14 @@ LAYERS = frozenset(
         "Identity", "Flatten", "Dropout", "AlphaDropout", "BatchNorm1d", "LayerNorm", "RMSNorm",
     )} | {f"ffspec.{name}" for name in (
         "NTKLinear", "Scale", "TargetScale", "Temperature", "StackedLinear", "StackedNTKLinear", "StackedScale",
-        "MemberScale",
+        "MemberScale", "PiecewiseLinear",
     )}
 )  # fmt: skip
 """The layers whose gradients are written out."""
 
-BLOCKS = frozenset({"ffspec.Parametric", "ffspec.Residual", "ffspec.Ensemble", "ffspec.SharedEnsemble"})
+BLOCKS = frozenset(
+    {"ffspec.Parametric", "ffspec.Residual", "ffspec.RidgeResidual", "ffspec.Ensemble", "ffspec.SharedEnsemble"}
+)
 """The blocks that are written out if what is in them is."""
 
 LOSSES = frozenset(
@@ -45,6 +47,7 @@ LOSSES = frozenset(
         "L1",
         "SmoothL1",
         "Huber",
+        "PoissonNLL",
         "SoftMargin",
         "MultiMargin",
     )

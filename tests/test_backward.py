@@ -15,8 +15,10 @@ from ffspec import written
 from ffspec.builder.backward.blocks import ACTIVATIONS, BLOCKS
 from ffspec.builder.backward.passes import Pass
 from ffspec.builder.backward.table import LAYERS, LOSSES
+from ffspec.builder.embeddings import PiecewiseLinear
 from ffspec.builder.modules import PerceptronLoss, Residual
 from ffspec.builder.scaling import NTKLinear, Parametric, Scale
+from ffspec.builder.shortcut import RidgeResidual
 from ffspec.builder.stacked import (
     Ensemble,
     MemberScale,
@@ -128,6 +130,30 @@ ENSEMBLES: dict[str, list[nn.Module]] = {
     "parametric": [
         Ensemble(StackedLinear(3, 4, 8), Parametric(8, "mish", members=3), StackedLinear(3, 8, 2), **MEAN),
     ],
+    "pieces": [
+        Ensemble(
+            RidgeResidual(
+                PiecewiseLinear(4, 5, 6, skip=True, members=3),
+                StackedScale(3, 20),
+                StackedNTKLinear(3, 20, 2),
+                in_features=4,
+                out_features=2,
+            ),
+            **MEAN,
+        )
+    ],
+    "pieces of some columns": [
+        Ensemble(
+            PiecewiseLinear(4, 5, 3, activation=True, numbers=(0, 2), members=3),
+            nn.Tanh(),
+            StackedLinear(3, 12, 2),
+            **MEAN,
+        )
+    ],
+    "pieces, behind": [
+        Scale(4),
+        Ensemble(PiecewiseLinear(4, 5, 3, skip=True, members=3), StackedLinear(3, 20, 2), **MEAN),
+    ],
     "shared": [
         SharedEnsemble(
             MemberScale(3, 4),
@@ -152,6 +178,11 @@ def test_an_ensemble_has_the_gradients_of_autograd(name: str) -> None:
     network = nn.Sequential(*ENSEMBLES[name])
     for parameter in network.parameters():
         nn.init.normal_(parameter)
+    for module in network.modules():
+        if isinstance(module, PiecewiseLinear):
+            module.fit(torch.randn(200, 4))
+        if isinstance(module, RidgeResidual):
+            module.fit(torch.randn(200, 4), torch.randn(200, 2))
     batches = [(x, target.repeat(3, 1)) for x, target in batches_of(4, 2, torch.float32)[:3]]
     assert_same_gradients(network, nn.MSELoss(), batches)
 

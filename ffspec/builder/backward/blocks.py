@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ffspec.builder import modules, scaling, stacked
+from ffspec.builder import modules, scaling, shortcut, stacked
 from ffspec.builder.backward.pair import Make, Pair, by_autograd, gradient_of
 from ffspec.builder.backward.table import LAYERS, OVERWRITING, STRIDED
 
@@ -81,6 +81,22 @@ def residual(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT00
     def backward(gradient: Tensor) -> Tensor:
         through = inner.backward(copied.copy_(gradient))
         return gradient.add_(through) if wanted else gradient
+
+    return Pair(forward, backward, spare=True)
+
+
+def ridge_residual(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of RidgeResidual in front of all that learns: nothing goes back through the regression."""
+    if wanted:
+        return by_autograd(module, x, wanted)
+    layer: Any = module
+    inner = Chain(module.children())
+
+    def forward(x: Tensor) -> Tensor:
+        return nn.functional.linear(x, layer.weight, layer.bias).add_(layer.scale * inner.forward(x))
+
+    def backward(gradient: Tensor) -> Tensor:
+        return inner.backward(gradient.mul_(layer.scale))
 
     return Pair(forward, backward, spare=True)
 
@@ -179,6 +195,7 @@ autograd adds the parts of the gradient in an order that only holds for the whol
 
 BLOCKS: dict[type[nn.Module], Make] = {
     modules.Residual: residual,
+    shortcut.RidgeResidual: ridge_residual,
     scaling.Parametric: parametric,
     stacked.Ensemble: ensemble,
     stacked.SharedEnsemble: shared_ensemble,

@@ -180,6 +180,23 @@ def _smoothed(smoothing: float, root: Tensor) -> LossPair:
     return pair
 
 
+def poisson_nll(module: nn.Module, root: Tensor) -> LossPair:
+    """Return the pair of torch.nn.PoissonNLLLoss of logarithms of rates: the gradient is (exp(x) - y) / n."""
+    layer: Any = module
+    if not layer.log_input:
+        return by_autograd(module, root)
+    share = root  # until the first batch tells how many numbers there are
+
+    def pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal share
+        if share is root:
+            share = root / output.numel()
+        loss: Tensor = layer(output, target)
+        return loss, output.exp().mul_(share).sub_(target * share)
+
+    return pair
+
+
 def l1(module: nn.Module, root: Tensor) -> LossPair:
     """Return the pair of torch.nn.L1Loss: the sign of every difference, over their number."""
     del module

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from ffspec.builder import calibration, scaling, stacked
+from ffspec.builder import calibration, embeddings, scaling, shortcut, stacked
 from ffspec.builder.backward import activations, chance, linear, losses, norms
+from ffspec.builder.backward import embeddings as columns
 from ffspec.builder.backward import stacked as members
 from ffspec.builder.backward.losses import MakeLoss
 from ffspec.builder.backward.pair import Make
@@ -54,9 +55,19 @@ LAYERS: dict[type[nn.Module], Make] = {
     stacked.MemberScale: members.scale,
     scaling.TargetScale: activations.nothing,
     calibration.Temperature: activations.nothing,
+    embeddings.PiecewiseLinear: columns.piecewise_linear,
 }
 
-STRIDED = frozenset({stacked.StackedLinear, stacked.StackedNTKLinear, stacked.StackedScale, stacked.MemberScale})
+STRIDED = frozenset(
+    {
+        stacked.StackedLinear,
+        stacked.StackedNTKLinear,
+        stacked.StackedScale,
+        stacked.MemberScale,
+        embeddings.PiecewiseLinear,
+        shortcut.RidgeResidual,
+    }
+)
 """The layers whose pair is right for rows that do not lie one behind the other, as those that members share."""
 
 OVERWRITING: dict[type[nn.Module], Make] = {
@@ -75,6 +86,7 @@ LOSSES: dict[type[nn.Module], MakeLoss] = {
     nn.L1Loss: losses.l1,
     nn.SmoothL1Loss: losses.smooth_l1,
     nn.HuberLoss: losses.huber,
+    nn.PoissonNLLLoss: losses.poisson_nll,
     nn.SoftMarginLoss: losses.soft_margin,
     nn.MultiMarginLoss: losses.multi_margin,
 }
