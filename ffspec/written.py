@@ -26,7 +26,7 @@ LAYERS = frozenset(
         "Identity", "Flatten", "Dropout", "AlphaDropout", "BatchNorm1d", "LayerNorm", "RMSNorm",
     )} | {f"ffspec.{name}" for name in (
         "NTKLinear", "Scale", "TargetScale", "Temperature", "StackedLinear", "StackedNTKLinear", "StackedScale",
-        "MemberScale", "PiecewiseLinear",
+        "MemberScale", "Embedding", "PiecewiseLinear",
     )}
 )  # fmt: skip
 """The layers whose gradients are written out."""

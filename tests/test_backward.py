@@ -15,7 +15,7 @@ from ffspec import written
 from ffspec.builder.backward.blocks import ACTIVATIONS, BLOCKS
 from ffspec.builder.backward.passes import Pass
 from ffspec.builder.backward.table import LAYERS, LOSSES
-from ffspec.builder.embeddings import PiecewiseLinear
+from ffspec.builder.embeddings import Embedding, PiecewiseLinear
 from ffspec.builder.modules import PerceptronLoss, Residual
 from ffspec.builder.scaling import NTKLinear, Parametric, Scale
 from ffspec.builder.shortcut import RidgeResidual
@@ -185,6 +185,33 @@ def test_an_ensemble_has_the_gradients_of_autograd(name: str) -> None:
             module.fit(torch.randn(200, 4), torch.randn(200, 2))
     batches = [(x, target.repeat(3, 1)) for x, target in batches_of(4, 2, torch.float32)[:3]]
     assert_same_gradients(network, nn.MSELoss(), batches)
+
+
+TABLES: Any = {"codes": (1, 3), "levels": (5, 3), "dimensions": (4, 2)}
+"""The columns of codes, of four."""
+
+
+@pytest.mark.parametrize("members", [None, 3])
+def test_vectors_of_codes_have_the_gradients_of_autograd(members: int | None) -> None:
+    torch.manual_seed(4)
+    embedding = Embedding(4, **TABLES, members=members)
+    behind = nn.Linear(8, 2) if members is None else StackedLinear(members, 8, 2)
+    network = nn.Sequential(embedding, behind)
+    if members is not None:
+        network = nn.Sequential(Ensemble(*network, **MEAN))
+    for parameter in network.parameters():
+        nn.init.normal_(parameter)
+    batches = []
+    for x, target in batches_of(4, 2, torch.float32):
+        for column, levels in zip(TABLES["codes"], TABLES["levels"], strict=True):
+            x[:, column] = torch.randint(0, levels, (len(x),))
+        batches.append((x, target.repeat(members or 1, 1)))
+    assert_same_gradients(network, nn.MSELoss(), batches)
+    assert_same_gradients(
+        nn.Sequential(Embedding(2, codes=(0, 1), levels=(5, 3), dimensions=(4, 2))),
+        nn.MSELoss(),
+        [(torch.randint(0, 3, (rows, 2)).float(), torch.randn(rows, 6)) for rows in ROWS],
+    )
 
 
 def test_a_single_number_has_the_gradients_of_autograd() -> None:

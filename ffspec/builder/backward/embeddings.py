@@ -1,4 +1,4 @@
-"""Columns of numbers as pieces of a line.
+"""Columns of numbers as pieces of a line, and of codes as vectors.
 
 Shapes: M members, B batch, F features, K columns of numbers, W bins, E numbers of an embedding.
 """
@@ -80,3 +80,35 @@ class _Pieces:
         columns = columns if self._members is None else columns.reshape(-1, *columns.shape[2:])
         torch.bmm(self._columns.transpose(1, 2), columns, out=self._weight_into)
         return gradient
+
+
+def embedding(module: nn.Module, x: Tensor, wanted: bool) -> Pair:  # noqa: FBT001 - a Make
+    """Return the pair of Embedding in front of all that learns: of each table those of nn.Embedding."""
+    layer: Any = module
+    if wanted or x.dim() != 2 + (layer.members is not None):
+        return by_autograd(module, x, wanted)
+    tables = [rows * width for rows, width in layer.shapes]
+    weights, into = (one.split(tables, dim=-1) for one in (layer.weight.detach(), gradient_of(layer.weight)))
+    members = 1 if layer.members is None else layer.members
+    first = None if layer.members is None else torch.arange(members, device=x.device).unsqueeze(1)
+    seen: list[Tensor] = []
+
+    def forward(x: Tensor) -> Tensor:
+        seen.clear()
+        found = []
+        for column, weight, (rows, width) in zip(layer.codes, weights, layer.shapes, strict=True):
+            code = x[..., column].long()
+            seen.append(code if first is None else code + rows * first)  # a member's table behind the other's
+            found.append(nn.functional.embedding(seen[-1], weight.reshape(-1, width)))
+        return torch.cat(found if layer.others is None else [*found, x.index_select(-1, layer.others)], dim=-1)
+
+    def backward(gradient: Tensor) -> Tensor:
+        start = 0
+        for code, place, (rows, width) in zip(seen, into, layer.shapes, strict=True):
+            own = gradient[..., start : start + width]
+            found = torch.ops.aten.embedding_dense_backward.default(own, code, members * rows, -1, False)
+            place.copy_(found.view(place.shape))
+            start += width
+        return gradient
+
+    return Pair(forward, backward)

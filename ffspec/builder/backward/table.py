@@ -55,6 +55,7 @@ LAYERS: dict[type[nn.Module], Make] = {
     stacked.MemberScale: members.scale,
     scaling.TargetScale: activations.nothing,
     calibration.Temperature: activations.nothing,
+    embeddings.Embedding: columns.embedding,
     embeddings.PiecewiseLinear: columns.piecewise_linear,
 }
 
@@ -64,6 +65,7 @@ STRIDED = frozenset(
         stacked.StackedNTKLinear,
         stacked.StackedScale,
         stacked.MemberScale,
+        embeddings.Embedding,
         embeddings.PiecewiseLinear,
         shortcut.RidgeResidual,
     }
