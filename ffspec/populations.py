@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ffspec.planner import settle, walk
-from ffspec.spec.ensembles import find_ensemble, fitted, unstackable
+from ffspec.spec.ensembles import find_ensemble, unstackable
 
 if TYPE_CHECKING:
     from ffspec.planner import Plan
@@ -67,9 +67,7 @@ def obstacle(spec: Spec, plan: Plan) -> str | None:
     training = spec.training
     if find_ensemble(plan.steps) is not None:
         return "an ensemble is many networks already"
-    alone = (*unstackable(plan.steps), *fitted(plan.steps))
-    layer = next((step for step in alone if step.call.target not in ENDS), None)
-    layer = layer or next((step for step in walk(plan.steps) if step.call.target == "nn.RReLU"), None)
+    layer = next((step for step in unstackable(plan.steps) if step.call.target not in ENDS), None)
     if layer is not None:
         return f"{layer.layer} has {FORM}"
     if spec.optimizer.name not in OPTIMIZERS:

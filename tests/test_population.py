@@ -133,8 +133,6 @@ def test_members_that_differ_in_numbers_only_train_as_one(overrides: tuple[str, 
             ("layers=[{ensemble: {members: 2, layers: [{linear: 4}, relu, linear]}}]",),
             "an ensemble is many networks already",
         ),
-        (("layers=[{piecewise_linear: 4}, linear]",), f"piecewise_linear {NONE}"),
-        (("layers.1=rrelu",), f"rrelu {NONE}"),
         (("training.device=auto",), "only a CPU trains many networks as one, and the device is auto"),
     ],
 )

@@ -78,7 +78,9 @@ def check(found: list[Member]) -> None:
         "hardshrink",
         "tanhshrink", "softmax", "glu", "identity", "batch_norm", "{batch_norm: {momentum: null}}",
         "{batch_norm: {affine: false}}", "layer_norm", "rms_norm", "scale", "{parametric: tanh}", "{dropout: 0.3}",
-        "{alpha_dropout: 0.3}", "{residual: [{linear: 8}, tanh, {linear: 8}]}", "{residual: [{dropout: 0.2}, tanh]}",
+        "{alpha_dropout: 0.3}", "rrelu",
+        "{rrelu: {lower: 0.2, upper: 0.6}}",
+        "{residual: [{linear: 8}, tanh, {linear: 8}]}", "{residual: [{dropout: 0.2}, tanh]}",
         "{linear: {out_features: 8, parametrization: ntk}}", "{linear: {out_features: 8, bias: false}}",
         "{linear: {out_features: 8, bias: false, parametrization: ntk}}",
     ],
@@ -239,16 +241,40 @@ def test_loops_whose_numbers_differ(settings: str) -> None:
     check(members(text(), *((f"training.{settings}={value}",) for value in (0.9, 0.1, 0.02))))
 
 
-def test_embeddings() -> None:
-    for layer in ("periodic", "{periodic: {variant: plr}}"):
-        check(members(text(f"[{layer}, {{linear: 8}}, relu, linear]")))
+FOLDS = [f"dataset.split={{validation: 0.1, folds: 4, fold: {fold}}}" for fold in (1, 2, 3)]
+"""Every fold has rows of its own."""
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "periodic", "{periodic: {variant: plr}}", "{piecewise_linear: 4}", "scale, {piecewise_linear: 3}",
+        "{piecewise_linear: {activation: relu, skip: true, d_embedding: 3}}",
+    ],
+)  # fmt: skip
+def test_embeddings(layer: str) -> None:
+    written = text(f"[{layer}, {{linear: 8}}, relu, linear]")
+    check(members(written))
+    check(members(written, *((fold,) for fold in FOLDS)))
+
+
+RIDGES = [
+    "[{residual: {shortcut: ridge, layers: [{linear: 8}, tanh, linear]}}]",
+    "[{residual: {shortcut: ridge, layers: [{piecewise_linear: 4}, {linear: 8}, tanh, linear]}}, target_scale]",
+]
+
+
+@pytest.mark.parametrize("layers", RIDGES)
+def test_ridge_regressions(layers: str) -> None:
+    written = text(layers, "mse", NUMBERS)
+    written = written if "target_scale" in layers else written.replace("0.05", "1.0e-5")
+    check(members(written))
+    check(members(written, *((fold,) for fold in FOLDS)))
 
 
 def test_rows_that_differ() -> None:
-    """Every fold has rows of its own."""
-    folds = [f"dataset.split={{validation: 0.1, folds: 4, fold: {fold}}}" for fold in (1, 2, 3)]
     for batch in ("18", "all"):
-        check(members(text(), *((f"training.batch_size={batch}", fold) for fold in folds)))
+        check(members(text(), *((f"training.batch_size={batch}", fold) for fold in FOLDS)))
 
 
 def test_initial_weights_and_orders_are_exactly_those_of_a_single_run() -> None:

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from ffspec.builder.network import construct
 from ffspec.builder.population import layers as computing
 from ffspec.builder.population.blocks import Blocks
+from ffspec.builder.population.chance import RRelu
 from ffspec.builder.population.layers import ELEMENTWISE, Activation, Differentiated, Dropout, Linear, Residual
 from ffspec.builder.population.norm import BatchNorm
+from ffspec.builder.population.shortcut import Shortcut
 from ffspec.builder.streams import untouched
 from ffspec.spec.ensembles import stacked
 from ffspec.spec.step import LINEARS
@@ -118,6 +120,9 @@ class Network:
             }
             gradients = [self._gradients[key] for key in own]
             return BatchNorm(tensors, gradients, call.arguments["eps"], call.arguments["momentum"])
+        if call.target == "ffspec.RidgeResidual":
+            fitted = (self._buffers[f"{name}.{key}"] for key in ("weight", "bias", "scale"))
+            return Shortcut(self._made(step.steps, f"{name}."), *fitted)
         return self._other(step, name, members, spare=spare)
 
     def _other(self, step: Step, name: str, members: int, *, spare: bool) -> Layer:
@@ -128,6 +133,11 @@ class Network:
             module = construct(call).to(self.flat.dtype)
         if isinstance(module, ELEMENTWISE):
             return Activation(module, over=spare)
+        if isinstance(module, nn.RReLU):
+            return RRelu(module, self._generators)
+        for key, buffer in module.named_buffers():
+            if f"{name}.{key}" in self._buffers:  # fitted on the rows of each: behind the members stand rows
+                setattr(module, key, self._buffers[f"{name}.{key}"].unsqueeze(1).to(buffer.dtype))
         gradients = {}
         for key, parameter in module.named_parameters():
             parameter.data = self._parameters[f"{name}.{key}"].view_as(parameter)

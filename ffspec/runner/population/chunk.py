@@ -21,7 +21,7 @@ from ffspec.planner import walk
 from ffspec.runner.loop import refuse_wild
 from ffspec.runner.patience import Waiting
 from ffspec.runner.population.evaluating import Evaluation
-from ffspec.runner.population.grouping import DROPOUTS
+from ffspec.runner.population.grouping import DRAWN
 from ffspec.runner.population.rates import Rates, kinds_of, rates_of
 from ffspec.runner.population.rows import Rows, is_ordered
 from ffspec.runner.population.watches import Watches
@@ -66,7 +66,7 @@ class Course:
 
 def courses_of(indices: Sequence[int], setups: Sequence[Setup]) -> list[Course]:
     """Return members at their start."""
-    drops = any(step.call.target in DROPOUTS for step in walk(setups[0].plan.steps)) if setups else False
+    drops = any(step.call.target in DRAWN for step in walk(setups[0].plan.steps)) if setups else False
     made = []
     for index, setup, rates in zip(indices, setups, rates_of(setups), strict=True):
         seed, stopping = setup.spec.seed, setup.spec.training.early_stopping

@@ -25,6 +25,8 @@ STRUCTURAL = frozenset({"nesterov", "amsgrad", "centered", "decoupled_weight_dec
 """
 
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
+DRAWN = DROPOUTS | {"nn.RReLU"}
+"""What draws random numbers while training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

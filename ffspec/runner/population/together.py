@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ffspec import populations
-from ffspec.builder.fitting import target_scale_of
+from ffspec.builder.fitting import fit_rows, target_scale_of
 from ffspec.builder.network import build_network
 from ffspec.builder.streams import untouched
 from ffspec.diagnostics import DivergedError
@@ -18,9 +18,12 @@ from ffspec.runner.population.judging import broken, chosen, judged
 from ffspec.runner.population.members import Member
 from ffspec.runner.setup import set_up
 from ffspec.runner.surroundings import threads, unwarned
+from ffspec.spec.ensembles import fitted as fitted_steps
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+
+    from torch import nn
 
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.keeper import Keeper
@@ -125,6 +128,19 @@ def _heeding(observe: Observe | None, keeper: Keeper) -> Observe:
     return told
 
 
+def _fit(network: nn.Sequential, member: Member, first: Setup) -> None:
+    """Fit what the training rows decide; what sees them as they are is as in the first network."""
+    found = [step.path for step in fitted_steps(member.plan.steps)]
+    if not found:
+        return
+    if all(step.path in found for step in member.plan.steps[:1]) and not any(fitted_steps(member.plan.steps[1:])):
+        for buffer, known in zip(network[0].buffers(), first.network[0].buffers(), strict=True):
+            buffer.copy_(known)
+        return
+    train = first.splits["train"]
+    fit_rows(network, train.x, train.target, train.weight)
+
+
 def set_up_all(members: Sequence[Member]) -> list[Setup]:
     """Set members up; what follows from the rows is made once for those that share them."""
     known: dict[int, Setup] = {}
@@ -138,6 +154,7 @@ def set_up_all(members: Sequence[Member]) -> list[Setup]:
             scale, fitted = target_scale_of(network), target_scale_of(first.network)
             if scale is not None and fitted is not None:
                 scale.load_state_dict(fitted.state_dict())
+            _fit(network, member, first)
             judge = replace(first.judge, scale=scale)
             setup = replace(first, spec=member.spec, plan=member.plan, network=network, judge=judge)
         made.append(setup)
