@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -38,11 +41,11 @@ training: {{epochs: 20, batch_size: 18}}
 """
 
 
-def members(written: str, *changes: tuple[str, ...]) -> list[Member]:
+def members(written: str, *changes: tuple[str, ...], outside: bool = False) -> list[Member]:
     made = []
     for change in changes or ((), ("seed=1",), ("seed=2",)):
         spec = ffspec.load(written, overrides=change, allow=["FF110"])
-        made.append(member_of(spec, load_spec(spec)))
+        made.append(member_of(spec, load_spec(spec, allow_outside=outside)))
     return made
 
 
@@ -275,6 +278,38 @@ def test_ridge_regressions(layers: str) -> None:
 def test_rows_that_differ() -> None:
     for batch in ("18", "all"):
         check(members(text(), *((f"training.batch_size={batch}", fold) for fold in FOLDS)))
+
+
+@pytest.mark.parametrize(
+    ("layers", "loss"),
+    [
+        ("[{linear: 8}, tanh, linear]", "cross_entropy"),
+        ("[{linear: 8}, tanh, linear]", "{cross_entropy: {weight: [1, 2, 3], label_smoothing: 0.1}}"),
+        ("[{linear: 8}, tanh, linear, log_softmax]", "{nll: {weight: [3, 1, 2]}}"),
+        ("[{linear: 8}, tanh, linear]", "multi_margin"),
+        ("[{linear: 8}, tanh, linear, target_scale]", "mse"),
+        ("[{linear: 8}, tanh, linear, target_scale]", "huber"),
+        ("[{piecewise_linear: 4}, {linear: 8}, tanh, linear]", "l1"),
+        ("[{residual: {shortcut: ridge, layers: [{linear: 8}, tanh, linear]}}, target_scale]", "mse"),
+    ],
+)
+def test_rows_with_weights(layers: str, loss: str, tmp_path: Path) -> None:
+    """Some weigh nothing, and those of the first batch nothing at all."""
+    drawn, numbers = random.Random(1), loss in {"mse", "huber", "l1"}  # noqa: S311 - a test must be repeatable
+    lines = ["a,b,c,y,w"]
+    for row in range(100):
+        values = [drawn.gauss(0, 1) for _ in range(3)]
+        y = values[0] - values[1] if numbers else f"c{int(abs(values[0]) > 0.5) + int(values[1] > 0)}"
+        lines.append(f"{values[0]},{values[1]},{values[2]},{y},{0 if row < 18 else drawn.choice((0, 1, 1, 2.5))}")
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    source = f"csv: {{path: {tmp_path / 'rows.csv'}, target: y, weight: w}}"
+    written = text(layers, loss, "{" + source).replace("0.1}, prepare", "0.1, shuffle: false}, prepare")
+    check(members(written, *ALIKE, outside=True))
+    if loss == "cross_entropy":
+        check(members(written, *(("training.shuffle=false", "metrics=[]", *change) for change in ALIKE), outside=True))
+    if loss == "huber":
+        folds = [fold.replace("validation", "shuffle: false, validation") for fold in FOLDS]
+        check(members(written, *((fold,) for fold in folds), outside=True))
 
 
 def test_initial_weights_and_orders_are_exactly_those_of_a_single_run() -> None:

@@ -42,32 +42,39 @@ class MemberLosses:
         weighed = call.target in {"nn.CrossEntropyLoss", "nn.NLLLoss"}
         self._weight: Tensor | None = getattr(loss, "weight", None) if weighed else None
 
-    def means(self, output: Tensor, target: Tensor) -> Tensor:
+    def means(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the loss of each member, (M,).
 
         Args:
             output: (M, B, C).
-            target: (M, B, C), or of class numbers (M, B).
+            target: (M, B, C), or of class numbers (M, B); the same for all members where M is 1.
+            weight: How much each row counts, (M, B) or (1, B); all the same if None.
         """
         members, rows = output.shape[:2]
         flat = target.expand(members, *target.shape[1:]).flatten(0, 1)
         losses: Tensor = self._each(output.flatten(0, 1), flat)
+        if weight is not None:  # as a `WeightedMean`
+            means = losses.view(members, rows, -1).mean(dim=2) * weight
+            counts = weight if self._weight is None else weight * self._weight[flat].view(members, rows)
+            total: Tensor = means.sum(dim=1) / counts.sum(dim=1).clamp(min=torch.finfo(weight.dtype).tiny)
+            return total
         if self._weight is None:
             return losses.reshape(members, -1).mean(dim=1)
         return losses.view(members, rows).sum(dim=1) / self._weight[flat].view(members, rows).sum(dim=1)
 
-    def with_gradient(self, output: Tensor, target: Tensor) -> Found:
+    def with_gradient(self, output: Tensor, target: Tensor, weight: Tensor | None = None) -> Found:
         """Return the loss of each member and the gradient of the outputs; to be called without gradients.
 
         Args:
             output: (M, C, B).
             target: (M, C, B), or of class numbers (M, B); the same for all members where M is 1.
+            weight: As for `means`.
         """
-        if self._by_hand is not None:
+        if self._by_hand is not None and weight is None:
             return self._by_hand(output, target)
         given = output.transpose(1, 2).detach().requires_grad_()
         with torch.enable_grad():
-            losses = self.means(given, target if self._index else target.transpose(1, 2))
+            losses = self.means(given, target if self._index else target.transpose(1, 2), weight)
             (gradient,) = torch.autograd.grad(losses.sum(), given)
         return losses.detach(), gradient.transpose(1, 2).contiguous()
 

@@ -166,29 +166,31 @@ class Chunk:
             watch.before_epoch(epoch, network)
         self._tell()
         lrs = [rates.lr for rates in self._rates]
-        total, rows, moved = torch.zeros(len(self._courses), dtype=torch.float64), 0, False
+        total, moved = torch.zeros(len(self._courses), dtype=torch.float64), False
+        counted: float | Tensor = 0
         changing = [rates for rates in self._distinct if rates.changing]
-        for x, target, size in self._rows.epoch():
+        for x, target, weight, size in self._rows.epoch():
             moving = [rates for rates in changing if rates.per_step]
             for rates in moving:
                 rates.before_step(self._step)
             if moving or moved:
                 self._tell()
-            losses, gradient = losses_of(network.forward(x), target)
+            losses, gradient = losses_of(network.forward(x), target, weight)
             network.backward(gradient)
             if clips:
                 self._clip()
             self._optimizer.step()
-            total.add_(losses, alpha=size)
+            counted = counted + _added(total, losses, size, weight)
             for rates in moving:
                 rates.after_step()
             if self._mean is not None:
                 self._average(self._mean)
-            if watch is not None and not rows:
+            if watch is not None:
                 watch.after_step(network, self._courses)
-            rows, moved = rows + size, bool(moving)
+            moved = bool(moving)
             self._step += 1
-        means = (total / (rows or 1)).tolist()
+        counts = torch.as_tensor(counted, dtype=torch.float64)
+        means = (total / counts.where(counts > 0, 1.0)).tolist()
         lrs = lrs if len(lrs) == len(means) else lrs * len(means)
         parts = zip(lrs, means, self._units, strict=True)
         return [{"epoch": epoch, "lr": lr, "loss": loss * unit} for lr, loss, unit in parts]
@@ -289,6 +291,16 @@ class Chunk:
         self._mean = None if self._mean is None else old.blocks.taken(self._mean, places)
         if self._best is not None:
             self._best = {name: one[places] for name, one in self._best.items()}
+
+
+def _added(total: Tensor, losses: Tensor, rows: int, weight: Tensor | None) -> float | Tensor:
+    """Add the losses of a step to those of an epoch, and return how many rows they are of, or what these weigh."""
+    if weight is None:
+        total.add_(losses, alpha=rows)
+        return rows
+    counts = weight.double().sum(dim=1)
+    total.addcmul_(losses.double(), counts)
+    return counts
 
 
 def _error_of(row: Row, measures: Any) -> DivergedError:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ffspec.diagnostics import DivergedError
 from ffspec.runner.evaluation import ROWS_AT_ONCE
 from ffspec.runner.population.measuring import metrics_of
-from ffspec.runner.population.rows import shared, stacked
+from ffspec.runner.population.rows import shared, stacked, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ class Evaluation:
         self._setups, self._losses, self.names = setups, losses, tuple(names)
         self._truths = {name: _truth([setup.splits[name] for setup in setups]) for name in names}
         self._rows = {name: stacked([setup.splits[name] for setup in setups]) for name in names}
+        self._weights = {name: weights_of([setup.splits[name] for setup in setups]) for name in names}
 
     def measures(self, network: Network) -> list[dict[str, Measures] | DivergedError]:
         """Return what each member reaches on each split, or what is wrong with it."""
@@ -68,13 +69,15 @@ class Evaluation:
             pairs = zip(judges, output, batches, strict=True)
             return [float(judge.loss_of(one, batch)) for judge, one, batch in pairs]
         index = judges[0].spec.target == "index"
-        means: list[float] = self._losses.means(output, target if index else target.transpose(1, 2)).tolist()
+        compared = target if index else target.transpose(1, 2)
+        means: list[float] = self._losses.means(output, compared, self._weights[name]).tolist()
         return means
 
     def _metrics(self, name: str, output: Tensor, fine: list[bool]) -> list[Measures]:
         truths = [setup.splits[name].y for setup in self._setups]
         output = output if all(fine) else output.nan_to_num(0.0, 0.0, 0.0)  # of those that are not fine nothing is told
-        return metrics_of(output, truths, self._truths[name], self._setups[0].judge)
+        weights = [setup.splits[name].weight for setup in self._setups]
+        return metrics_of(output, truths, self._truths[name], self._setups[0].judge, weights)
 
 
 def _truth(batches: Sequence[Batch]) -> Tensor:

@@ -61,8 +61,6 @@ def obstacle(member: Member) -> str | None:
     """Say why a network cannot be computed together with others, or return None."""
     if member.loaded.stream is not None:
         return f"rows that are streamed have {FORM}"
-    if any(split.weight is not None for split in member.loaded.splits.values()):
-        return f"rows with weights have {FORM}"
     return populations.obstacle(member.spec, member.plan)
 
 
@@ -73,7 +71,7 @@ def form_of(member: Member) -> tuple[Any, ...]:
     return (
         tuple(_step(step) for step in plan.steps),
         (plan.facts.features, plan.facts.target, plan.facts.outputs),
-        {name: len(split) for name, split in member.loaded.splits.items()},
+        {name: (len(split), split.weight is not None) for name, split in member.loaded.splits.items()},
         (plan.loss.target, plan.loss.arguments, _counts(member)),
         _optimizer(spec.optimizer),
         (training.batch_size, training.shuffle, training.drop_last, training.precision, training.threads),

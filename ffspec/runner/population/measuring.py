@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from ffspec.runner.evaluation import Judge, Measures
 
 
-def metrics_of(output: Tensor, truths: Sequence[Tensor], stacked: Tensor, judge: Judge) -> list[Measures]:
+def metrics_of(
+    output: Tensor, truths: Sequence[Tensor], stacked: Tensor, judge: Judge, weights: Sequence[Tensor | None] = ()
+) -> list[Measures]:
     """Return the metrics of each member, as `measure` does.
 
     Args:
@@ -28,9 +30,13 @@ def metrics_of(output: Tensor, truths: Sequence[Tensor], stacked: Tensor, judge:
         truths: The target of each member, as data.
         stacked: All of them, (M, N) or (M, N, C); the first axis is 1 where they are the same.
         judge: What judges a member; a threshold is not looked at.
+        weights: How much each row counts, of each member; all the same if left out.
     """
     if not judge.metrics:
         return [{} for _ in truths]
+    if any(weight is not None for weight in weights):
+        parts = zip(output, truths, weights, strict=True)
+        return [measure(one, y, judge.spec, judge.classes, judge.metrics, weight=weight) for one, y, weight in parts]
     known = AT_ONCE["values" if judge.classes is None else "classes"]
     wanted = [metric.name for metric in judge.metrics if metric.name in known]
     flat = output.flatten(0, 1)

@@ -30,6 +30,13 @@ def stacked(batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
     return x[0] if len(chosen) == 1 else x, target.transpose(1, 2).contiguous() if target.dim() == 3 else target
 
 
+def weights_of(batches: Sequence[Batch]) -> Tensor | None:
+    """Return how much each row of a split counts, (1 or M, N); None where all count the same."""
+    found = [batch.weight for batch in (batches[:1] if shared(batches) else batches)]
+    weights = [weight for weight in found if weight is not None]
+    return torch.stack(weights) if weights else None
+
+
 def shared(batches: Sequence[Batch]) -> bool:
     """Return whether all members have the same rows."""
     return all(batch is batches[0] for batch in batches)
@@ -58,17 +65,22 @@ class Rows:
         self._ordered = is_ordered(self.rows, settings)
         if not self._ordered:
             self._x, self._target = stacked(batches)
+            self._weight = weights_of(batches)
             return
         chosen = batches[:1] if shared(batches) else batches
         self._x = torch.cat([batch.x for batch in chosen])
         self._target = torch.cat([batch.target for batch in chosen])
+        known = weights_of(chosen)
+        self._weight = None if known is None else known.flatten()
         self._starts = 0 if len(chosen) == 1 else torch.arange(len(batches)).unsqueeze(1) * self.rows
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """Yield the rows of each step: x of shape (F, B) or (M, F, B), the target as of `stacked`, and B."""
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None, int]]:
+        """Yield the rows of each step: x of shape (F, B) or (M, F, B), target and weights as above, and B."""
+        weight = self._weight
         if not self._ordered:
             for chosen in self._slices:
-                yield self._x[..., chosen], self._target[..., chosen], chosen.stop - chosen.start
+                part = None if weight is None else weight[:, chosen]
+                yield self._x[..., chosen], self._target[..., chosen], part, chosen.stop - chosen.start
             return
         orders = torch.stack([torch.randperm(self.rows, generator=order) for order in self._orders])
         orders += self._starts
@@ -77,4 +89,5 @@ class Rows:
             places, size = orders[:, chosen].reshape(-1), chosen.stop - chosen.start
             x = self._x.index_select(0, places).view(members, size, -1).transpose(1, 2)
             target = self._target.index_select(0, places)
-            yield x, target.view(members, size, *target.shape[1:]).transpose(1, -1), size
+            target = target.view(members, size, *target.shape[1:]).transpose(1, -1)
+            yield x, target, None if weight is None else weight[orders[:, chosen]], size
