@@ -123,16 +123,20 @@ def by_compiled(
 
     size, computed = len(rows[0]), compiled_gradients(network, judge, rows)
     learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    into: list[Tensor] = []
 
     def differentiate(x_BF: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         if len(x_BF) != size:
             return otherwise(x_BF, target, weight)
         loss, *gradients = computed(x_BF, target, *(() if weight is None else (weight,)))
-        for parameter, gradient in zip(learnt, gradients, strict=True):
-            if gradient is None or not kept:
+        if kept:
+            if not into:
+                pairs = zip(learnt, gradients, strict=True)
+                into.extend(gradient_of(parameter) for parameter, gradient in pairs if gradient is not None)
+            torch._foreach_copy_(into, [gradient for gradient in gradients if gradient is not None])
+        else:
+            for parameter, gradient in zip(learnt, gradients, strict=True):
                 parameter.grad = gradient
-            else:
-                gradient_of(parameter).copy_(gradient)
         return cast("Tensor", loss)
 
     return differentiate

@@ -56,12 +56,23 @@ def median(costs: Iterable[Cost]) -> Cost:
 
 def repeats(description: str | None) -> int:
     """Read `--repeats N` off the command line, at least 1."""
+    count: int = parse(parser_of(description)).repeats
+    return count
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Return what reads `--repeats N`, to which a benchmark may add options of its own."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=9, metavar="N", help="how often to run everything (9)")
-    count: int = parser.parse_args().repeats
-    if count < 1:
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line; `--repeats` is at least 1."""
+    given = parser.parse_args()
+    if given.repeats < 1:
         parser.error("--repeats must be at least 1")
-    return count
+    return given
 
 
 def machine() -> str:
