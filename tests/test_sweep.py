@@ -177,7 +177,9 @@ def test_a_line_that_was_half_written_is_cut_off(tmp_path: Path) -> None:
     log = Log(tmp_path)
     log.begin({"identity": "x"})
     one = Trial(number=0, point={}, value=0.0, measures={"loss": 0.0}, epochs=0, at=0.0)
-    other = replace(one, number=3, point={"layers": ("relu", {"linear": 2})}, value=None, error="no", curve=(1.0, 2.0))
+    other = replace(
+        one, number=3, point={"layers": ("relu", {"linear": 2})}, value=None, error="no", rungs={1: 1.0, 3: 2.0}
+    )
     log.add(one)
     log.ask({3: other.point})
     log.add(other)

@@ -20,7 +20,7 @@ from ffspec.runner.evaluation import measure_splits
 from ffspec.runner.stepping import stepper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import nn
     from torch.optim import Optimizer
@@ -109,6 +109,16 @@ class Trainer:
             DivergedError: A loss, a learning rate or an output was not finite.
             CompilerError: What is to be compiled cannot be.
         """
+        for _ in self.passes(observe):
+            pass
+        return self.cursor.history
+
+    def passes(self, observe: Callable[[Row], None]) -> Iterator[None]:
+        """Train as `run` does, and yield after every epoch, so that a training may wait there, or be ended.
+
+        Raises:
+            DivergedError: As for `run`.
+        """
         cursor = self.cursor
         evaluated = self.network if self.average is None else self.average.network
         self.network.train()
@@ -130,13 +140,13 @@ class Trainer:
             cursor.epoch, cursor.position = cursor.epoch + 1, 0
             if self.keeper is not None:
                 self.keeper.after_epoch(self)
+            yield
         if self.patience is not None:
             self.patience.restore()
         if self.average is not None:
             self.network.load_state_dict(evaluated.state_dict())
         if self.fading is not None:
             self.fading.end()
-        return cursor.history
 
     def _sum(self) -> Sum:
         """Return what the losses of an epoch are added in: the sum so far, where the training goes on within one."""

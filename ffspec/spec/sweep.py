@@ -148,7 +148,7 @@ class Sweep(Node):
     method: Literal["grid", "random", "tpe", "hyperband"] = Field(
         "random",
         description="grid: every combination; random: points drawn at random; tpe: drawn where earlier ones were good; "
-        "hyperband: as tpe, and what falls behind is stopped early. The last two need optuna.",
+        "hyperband: as tpe, and the worst of each bracket are stopped early. The last two need optuna.",
     )
     metric: str = Field(
         "validation.loss",

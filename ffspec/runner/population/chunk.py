@@ -29,10 +29,11 @@ from ffspec.runner.setup import watched_of
 from ffspec.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from torch import Tensor
 
+    from ffspec.runner.evaluation import Measures
     from ffspec.runner.loop import Row
     from ffspec.runner.population.members import Observe
     from ffspec.runner.setup import Setup
@@ -109,7 +110,7 @@ class Chunk:
         self._mean = None if self._setup.spec.training.ema is None else network.flat.clone()
         stops = self._setup.spec.training.early_stopping is not None
         self._best = {name: one.clone() for name, one in network.tensors.items()} if stops else None
-        self._step = 0
+        self._step, self._epochs = 0, 0
 
     def _arrange(self, courses: list[Course]) -> None:
         """Make all that follows from who is trained."""
@@ -136,15 +137,18 @@ class Chunk:
         """Whether an epoch changes nothing but weights and histories."""
 
     @torch.no_grad()
-    def train(self) -> None:
-        """Train every member to its end; the network of each then has what it has learnt."""
-        for epoch in count(1):
+    def train(self, until: int | None = None) -> None:
+        """Train every member to its end, or to the end of an epoch, from where it stands.
+
+        The network of one that has come to its end has what it has learnt.
+        """
+        for epoch in count(self._epochs + 1):
             if epoch > self._shortest:
                 self._leave([course for course in self._going() if course.setup.plan.epochs < epoch])
-            if not self._left:
+            if epoch - 1 == until or not self._left:
                 return
             self._narrow()
-            rows = self._epoch(epoch)
+            rows, self._epochs = self._epoch(epoch), epoch
             if self._quiet and self._left == len(rows) and isfinite(sum(row["loss"] + row["lr"] for row in rows)):
                 for course, row in zip(self._courses, rows, strict=True):
                     course.history.append(row)
@@ -158,6 +162,18 @@ class Chunk:
     def _going(self) -> list[Course]:
         """Return the members that have not ended."""
         return [course for course in self._courses if not course.ended]
+
+    @torch.no_grad()
+    def end(self, indices: Container[int]) -> None:
+        """End members where they stand, by their places among all."""
+        self._leave([course for course in self._going() if course.index in indices])
+
+    def measures(self, names: Sequence[str]) -> dict[int, dict[str, Measures] | DivergedError]:
+        """Return what each member that has not ended reaches on some splits now, by its place among all."""
+        found = Evaluation([course.setup for course in self._courses], names, self._losses)
+        with torch.no_grad(), self._averaged():
+            pairs = zip(self._courses, found.measures(self._network), strict=True)
+            return {course.index: measures for course, measures in pairs if not course.ended}
 
     def _epoch(self, epoch: int) -> list[Row]:
         """Take every step of one epoch, and return the row of each member's history."""

@@ -113,8 +113,8 @@ def _train_chunk(  # noqa: PLR0913 - as for `train_together`
             heeding = observe if keeping is None else _heeding(observe, keeping.keeper)
             Chunk(list(courses), heeding, lean=lean, watched=keeping is not None).train()
         for course in courses:
-            ended = _ended(course, before[course.index], splits, None if keeping is None else keeping.keeper)
-            made[course.index] = replace(ended, together=len(courses), moved=course.moved)
+            one = ended(course, before[course.index], splits, None if keeping is None else keeping.keeper)
+            made[course.index] = replace(one, together=len(courses), moved=course.moved)
     return made
 
 
@@ -161,8 +161,8 @@ def set_up_all(members: Sequence[Member]) -> list[Setup]:
     return made
 
 
-def _ended(
-    course: Course, before: dict[str, Measures], splits: Collection[str] | None, keeper: Keeper | None
+def ended(
+    course: Course, before: dict[str, Measures], splits: Collection[str] | None, keeper: Keeper | None = None
 ) -> Trained:
     """Return what became of a member that has been trained."""
     setup = course.setup

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ffspec.points import Point, Space
-    from ffspec.runner.loop import Row
+    from ffspec.runner.sweeping.halving import Bracket
     from ffspec.runner.sweeping.log import Log
     from ffspec.runner.sweeping.trials import Trial
 
@@ -30,8 +30,8 @@ class Book(Protocol):
     def next(self) -> dict[int, Point]:
         """Return the points to be trained next, by number; none: the sweep is at its end."""
 
-    def watch(self, number: int, row: Row) -> bool | None:
-        """Look at an epoch of a point; True ends its training."""
+    def bracket(self) -> Bracket | None:
+        """Return what compares the points that were returned last, and ends some of them early, if anything does."""
 
     def add(self, trial: Trial) -> Trial:
         """Take what became of a point, and return it as it is to be written down."""
@@ -67,8 +67,8 @@ class Counted:
                 yield number
             number += 1
 
-    def watch(self, number: int, row: Row) -> bool | None:
-        """Never end a training."""
+    def bracket(self) -> None:
+        """End no training early."""
 
     def add(self, trial: Trial) -> Trial:
         """Change nothing."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ffspec.points import Point
 
 LOG = "sweep.jsonl"
-VERSION = 1
+VERSION = 2
 EVERY = 0.2
 """Seconds between two writes to the disk itself. What is written survives the process at once; only a power cut could
 take the last of it."""
@@ -43,6 +43,8 @@ class Log:
         self.path = None if directory is None else directory / LOG
         self.header: dict[str, Any] = {}
         self.asked: dict[int, Point] = {}
+        self.batches: list[tuple[int, ...]] = []
+        """The numbers of the points that were asked for together."""
         self.trials: dict[int, Trial] = {}
         self._synced = 0.0
         self._descriptor: int | None = None
@@ -65,8 +67,12 @@ class Log:
 
     def ask(self, points: Mapping[int, Point]) -> None:
         """Say which points are about to be tried, by number."""
-        self.asked |= points
+        self._note(points)
         self._write({"asked": [[number, point] for number, point in points.items()]}, sync=True)
+
+    def _note(self, points: Mapping[int, Point]) -> None:
+        self.asked |= points
+        self.batches.append(tuple(points))
 
     def add(self, trial: Trial) -> None:
         """Say what became of a point."""
@@ -122,7 +128,7 @@ class Log:
                 raise ValueError("it is of another version")
             self.header = line
         elif "asked" in line:
-            self.asked |= {int(number): frozen(point) for number, point in line["asked"]}
+            self._note({int(number): frozen(point) for number, point in line["asked"]})
         else:
             trial = trial_of(line["trial"])
             self.trials[trial.number] = trial
@@ -136,9 +142,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "epochs": (int,),
     "at": (float,),
     "error": (str, NoneType),
-    "curve": (list,),
+    "rungs": (dict,),
     "pruned": (bool,),
-    "notes": (dict, NoneType),
 }
 """What JSON says of each part of a trial."""
 
@@ -149,12 +154,13 @@ def trial_of(said: Mapping[str, Any]) -> Trial:
     Raises:
         TypeError: It is none.
     """
-    whole = {"value": None, "measures": {}, "point": {}, "number": 0, "epochs": 0, "at": 0.0, "curve": [], **said}
+    whole = {"value": None, "measures": {}, "point": {}, "number": 0, "epochs": 0, "at": 0.0, "rungs": {}, **said}
     for name, value in whole.items():
         if type(value) not in KINDS[name]:
             raise TypeError(f"{name} is {value!r}")
-    return Trial(**{**whole, "point": frozen(whole["point"]), "curve": tuple(map(float, whole["curve"]))})
+    rungs = {int(epoch): float(value) for epoch, value in whole["rungs"].items()}
+    return Trial(**{**whole, "point": frozen(whole["point"]), "rungs": rungs})
 
 
 def _is_nothing(value: Any) -> bool:
-    return value is None or value is False or value == ()
+    return value is None or value is False or value == {}

@@ -11,7 +11,7 @@ from ffspec import __version__, rundir
 from ffspec.diagnostics import StorageError
 from ffspec.planner import plan
 from ffspec.resolver import resolve
-from ffspec.runner.sweeping.log import LOG, Log
+from ffspec.runner.sweeping.log import LOG, VERSION, Log
 from ffspec.runner.sweeping.proposing import STUDY
 from ffspec.runner.sweeping.training import digest_of
 from ffspec.spec.base import to_plain
@@ -36,7 +36,7 @@ def identity_of(space: Space, loaded: Loaded) -> str:
     sweep = space.sweep.model_copy(update={"trials": None, "seconds": None, "storage": None})
     texts = [text for text in space.texts if not text.startswith("sweep.")]
     value = {key: item for key, item in space.value.items() if key != "sweep"}
-    said = [__version__, value, texts, to_plain(sweep), digest_of(loaded)]
+    said = [__version__, VERSION, value, texts, to_plain(sweep), digest_of(loaded)]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -6,18 +6,18 @@ is in the state of one that was not; beside the log, the study is kept in SQLite
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import StorageError
 from ffspec.runner.sweeping import studies
-from ffspec.runner.sweeping.trials import sure
+from ffspec.runner.sweeping.halving import Bracket
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ffspec.points import Point, Space
-    from ffspec.runner.loop import Row
+    from ffspec.runner.sweeping.halving import Kind
     from ffspec.runner.sweeping.log import Log
     from ffspec.runner.sweeping.trials import Trial
 
@@ -29,17 +29,22 @@ STUDY = "study.db"
 
 
 class Proposed:
-    """A search by tpe, in batches; or by hyperband, point by point."""
+    """A search by tpe, in batches; or by hyperband, bracket by bracket.
 
-    def __init__(self, space: Space, log: Log, directory: Path | None) -> None:
+    Args:
+        space: The points.
+        log: What became of them.
+        directory: Where the study is written to in the end.
+        kinds: The brackets of hyperband, which follow one another; none: tpe.
+    """
+
+    def __init__(self, space: Space, log: Log, directory: Path | None, kinds: Sequence[Kind] = ()) -> None:
         self._space = space
         self._log = log
         self._directory = directory
         self._optuna = studies.library(f"method: {space.sweep.method}")
-        self._halving = space.sweep.method == "hyperband"
-        self._live: Any = None
-        self._curve: list[float] = []
-        self._pruned = False
+        self._kinds = kinds
+        self._bracket: Bracket | None = None
 
     def next(self) -> dict[int, Point]:
         """Return the points that were asked for and not trained, or else new ones."""
@@ -49,28 +54,32 @@ class Proposed:
             for number, point in self._log.asked.items()
             if number not in self._log.trials and (most is None or number < most)
         }
-        if not asked:
-            asked = self._ask(most)
-        if self._halving and asked:
-            number = min(asked)
-            self._begin(number, asked[number])
-            return {number: asked[number]}
+        asked = asked or self._ask(most)
+        if self._kinds and asked:
+            place = next(place for place, batch in enumerate(self._log.batches) if min(asked) in batch)
+            kind, metric = self._kinds[place % len(self._kinds)], self._space.sweep.metric
+            self._bracket = Bracket(kind, self._log.batches[place], self._log.trials, metric)
         return asked
 
     def _ask(self, most: int | None) -> dict[int, Point]:
         first = max((*self._log.asked, -1)) + 1
-        count = 1 if self._halving or first == 0 else BATCH
+        count = self._count(first)
         if most is not None:
             count = min(count, most - first)
         if count <= 0:
             return {}
-        points: dict[int, Point] = {0: {}}
-        if first:
-            study, axes = self._study(first), studies.distributions(self._space)
-            asked = [study.ask(axes) for _ in range(count)]
-            points = {first + place: studies.point_of(one.params, self._space) for place, one in enumerate(asked)}
+        points: dict[int, Point] = {} if first else {0: {}}
+        study, axes = self._study(first), studies.distributions(self._space)
+        for number in range(max(1, first), first + count):
+            points[number] = studies.point_of(study.ask(axes).params, self._space)
         self._log.ask(points)
         return points
+
+    def _count(self, first: int) -> int:
+        """Return how many points are asked for from a number on: in the first bracket beside the spec as it stands."""
+        if not self._kinds:
+            return BATCH if first else 1
+        return self._kinds[len(self._log.batches) % len(self._kinds)].points + (not first)
 
     def _study(self, first: int) -> Any:
         """Return a study of all trials before one."""
@@ -78,40 +87,18 @@ class Proposed:
             study_name=studies.NAME,
             direction=studies.direction(self._space),
             sampler=studies.sampler(self._space, first),
-            pruner=studies.pruner(self._space),
         )
         known = [self._log.trials[number] for number in sorted(self._log.trials) if number < first]
         study.add_trials([studies.frozen(trial, self._space) for trial in known])
         return study
 
-    def _begin(self, number: int, point: Point) -> None:
-        """Make ready to look at the training of a point."""
-        self._curve, self._pruned, self._live = [], False, None
-        if number:
-            study = self._study(number)
-            study.enqueue_trial(studies.params_of(point, self._space))
-            self._live = study.ask(studies.distributions(self._space))
-
-    def watch(self, number: int, row: Row) -> bool | None:
-        """End a training that falls behind; the spec as it stands is trained to its end."""
-        value = row.get(self._space.sweep.metric)
-        if not self._halving or value is None:
-            return None
-        self._curve.append(float(value))
-        if self._live is None or number == 0:
-            return None
-        self._live.report(sure(float(value)), row["epoch"])
-        self._pruned = bool(self._live.should_prune())
-        return self._pruned
+    def bracket(self) -> Bracket | None:
+        """Return what compares the points that are trained now."""
+        return self._bracket
 
     def add(self, trial: Trial) -> Trial:
         """Write down what became of a point."""
-        if self._halving:
-            notes = None if self._live is None else studies.rungs_of(self._live)
-            # Behind at its last epoch is no less trained.
-            pruned = self._pruned and trial.epochs < self._space.spec({}).training.epochs
-            trial = replace(trial, curve=tuple(self._curve), notes=notes, pruned=pruned)
-            trial = replace(trial, value=None) if pruned else trial
+        trial = trial if self._bracket is None else self._bracket.noted(trial)
         self._log.add(trial)
         return trial
 

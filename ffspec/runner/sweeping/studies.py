@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 NAME = "sweep"
 """What a study is called where nothing else is said."""
 
-RUNGS = 27
-"""The first look at a training is after this part of its epochs, or after the first."""
+STARTUP = {"tpe": 10, "hyperband": 27}
+"""How many points are drawn at random before others are proposed where earlier ones were good: 10 is optuna's own, and
+27 the first bracket, of which nothing is known when its points are asked for."""
 
 
 def library(reason: str) -> Any:
@@ -88,40 +89,22 @@ def sampler(space: Space, number: int, worker: str = "") -> Any:
     """
     optuna = library(f"method: {space.sweep.method}")
     seed = derive(space.sweep.seed, f"sweep/tpe/{number}{worker}", bits=32)
-    return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-
-
-def pruner(space: Space) -> Any:
-    """Return what stops trainings early."""
-    optuna = library(f"method: {space.sweep.method}")
-    if space.sweep.method != "hyperband":
-        return optuna.pruners.NopPruner()
-    epochs = max(1, space.spec({}).training.epochs)
-    return optuna.pruners.HyperbandPruner(min_resource=max(1, epochs // RUNGS), max_resource=epochs)
-
-
-def rungs_of(live: Any) -> dict[str, Any]:
-    """Return what a pruner has noted of a trial: its value at each rung it has reached."""
-    return {
-        name: value
-        for name, value in live.study.trials[live.number].system_attrs.items()
-        if name.startswith("completed_rung")
-    }
+    startup = STARTUP.get(space.sweep.method, 10)
+    return optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=startup)
 
 
 def frozen(trial: Trial, space: Space) -> Any:
     """Return a trial as optuna keeps it; one that says nothing of the axes as a failed one."""
     optuna = library(f"method: {space.sweep.method}")
     states = optuna.trial.TrialState
-    curve = {epoch: sure(value) for epoch, value in enumerate(trial.curve, start=1)}
+    rungs = {epoch: sure(value) for epoch, value in trial.rungs.items()}
     point = space.standing if trial.number == 0 else trial.point
     if point is None or (trial.value is None and not trial.pruned):
-        return optuna.trial.create_trial(state=states.FAIL, system_attrs=trial.notes or {}, intermediate_values=curve)
+        return optuna.trial.create_trial(state=states.FAIL, intermediate_values=rungs)
     return optuna.trial.create_trial(
         state=states.PRUNED if trial.pruned else states.COMPLETE,
-        value=sure(trial.curve[-1] if trial.value is None else trial.value),
+        value=sure([*trial.rungs.values()][-1] if trial.value is None else trial.value),
         params=params_of(point, space),
         distributions=distributions(space),
-        intermediate_values=curve,
-        system_attrs=trial.notes or {},
+        intermediate_values=rungs,
     )

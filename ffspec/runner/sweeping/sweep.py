@@ -135,7 +135,7 @@ def _in(owned: RunDirectory | None, errand: Errand, identity: str, watcher: Watc
     ground = Ground(errand.space, rows, lambda: before + time.monotonic() - began)
     try:
         with ending_at(directory) if errand.signals else nullcontext():
-            book = _book(errand, log, directory)
+            book = _book(errand, log, ground, directory)
             watcher.on_start(errand.space, book.trials(), directory)
             _try(book, ground, watcher)
             return _end(book, ground, errand, owned, watcher)
@@ -143,27 +143,28 @@ def _in(owned: RunDirectory | None, errand: Errand, identity: str, watcher: Watc
         log.close()
 
 
-def _book(errand: Errand, log: Log, directory: Path | None) -> Book:
+def _book(errand: Errand, log: Log, ground: Ground, directory: Path | None) -> Book:
     """Return what knows which points are still to be tried."""
+    kinds = ground.kinds() if errand.space.sweep.method == "hyperband" else ()
     if errand.storage is not None:
-        return Shared(errand.space, log, errand.storage, errand.request.name, directory)
+        return Shared(errand.space, log, errand.storage, errand.request.name, directory, kinds)
     if errand.space.sweep.method in {"tpe", "hyperband"}:
-        return Proposed(errand.space, log, directory)
+        return Proposed(errand.space, log, directory, kinds)
     return Counted(errand.space, log)
 
 
 def _try(book: Book, ground: Ground, watcher: Watcher) -> None:
     """Train points until there are none left, or no time."""
     seconds = ground.space.sweep.seconds
-    observe = book.watch if ground.space.sweep.method == "hyperband" else None
 
     def over() -> bool:
         return seconds is not None and ground.elapsed() >= seconds and bool(book.trials())
 
     while not over() and (points := book.next()):
-        for trial in ground.train(points, observe):
+        bracket = book.bracket()
+        for trial in ground.train(points, bracket):
             watcher.on_trial(book.add(trial))
-            if over():
+            if bracket is None and over():  # those that are compared have all begun
                 break
 
 

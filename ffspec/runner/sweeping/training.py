@@ -15,8 +15,9 @@ from ffspec.points import BadPoint
 from ffspec.review import Review
 from ffspec.rules import examine
 from ffspec.rules.points import unchosen
-from ffspec.runner.population import groups, member_of, train_together
+from ffspec.runner.population import groups, member_of, train_in_stages, train_together
 from ffspec.runner.record import fingerprint
+from ffspec.runner.sweeping.halving import kinds, room
 from ffspec.runner.sweeping.trials import Trial
 from ffspec.spec.base import to_plain
 from ffspec.spec.training import Checks
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
 
     from ffspec.data import Loaded
     from ffspec.points import Point, Space
-    from ffspec.runner.population import Member, Observe, Trained
+    from ffspec.runner.evaluation import Measures
+    from ffspec.runner.population import Member, Trained
+    from ffspec.runner.sweeping.halving import Bracket, Kind
     from ffspec.spec.root import Spec
 
 CHOOSING = "validation"
 """The split a sweep chooses by: it looks at no other."""
 
+DIVIDING = frozenset({"dataset", "recipe", "seed"})
+"""The axes that may decide which rows there are."""
 
 HELD = 2**29
 """Bytes of rows that differ from point to point, as where the seed divides them, that are held at a time."""
@@ -120,12 +125,18 @@ class Ground:
         slim = made.spec.model_copy(update=changes)
         return replace(made, spec=slim)
 
-    def train(self, points: Mapping[int, Point], observe: Observe | None = None) -> Iterator[Trial]:
+    def kinds(self) -> tuple[Kind, ...]:
+        """Return the brackets of hyperband."""
+        standing = self.member({})
+        shared = not any(name.partition(".")[0] in DIVIDING for name in self.space.axes)
+        return kinds(standing.plan.epochs, room(standing, shared=shared))
+
+    def train(self, points: Mapping[int, Point], bracket: Bracket | None = None) -> Iterator[Trial]:
         """Train points, and yield what became of each as soon as it is known; not in their order.
 
         Args:
             points: The points by number.
-            observe: Told of every epoch: the number of the point, and the row of its history; True ends the training.
+            bracket: What compares them, and ends some of them early.
         """
         members: dict[int, Member] = {}
         for number, point in points.items():
@@ -133,27 +144,31 @@ class Ground:
                 members[number] = self.member(point)
             except SpecError as error:
                 yield self._failed(number, point, error)
-            if self.rows.held > HELD:
-                yield from self._train(members, points, observe)
+            if self.rows.held > HELD and bracket is None:
+                yield from self._train(members, points)
                 members = {}
                 self.rows.let_go()
-        yield from self._train(members, points, observe)
+        yield from self._train(members, points) if bracket is None else self._compare(members, points, bracket)
+        if self.rows.held > HELD:
+            self.rows.let_go()
 
-    def _train(
-        self, members: Mapping[int, Member], points: Mapping[int, Point], observe: Observe | None
-    ) -> Iterator[Trial]:
+    def _compare(self, members: Mapping[int, Member], points: Mapping[int, Point], bracket: Bracket) -> Iterator[Trial]:
+        """Train members that are compared with one another on the way."""
+        numbers = list(members)
+
+        def choose(epoch: int, reached: Mapping[int, dict[str, Measures]]) -> list[int]:
+            stopped = bracket.choose(epoch, {numbers[index]: found[CHOOSING] for index, found in reached.items()})
+            return [index for index, number in enumerate(numbers) if number in stopped]
+
+        for index, one in train_in_stages(list(members.values()), bracket.rungs, choose, splits=(CHOOSING,)):
+            yield self._trial(numbers[index], points[numbers[index]], one)
+
+    def _train(self, members: Mapping[int, Member], points: Mapping[int, Point]) -> Iterator[Trial]:
         """Train members, those of each group together."""
         numbers = list(members)
         for group in groups(list(members.values())):
             of_group = [numbers[index] for index in group.indices]
-
-            def told(index: int, row: dict[str, Any], of_group: list[int] = of_group) -> bool | None:
-                return None if observe is None else observe(of_group[index], row)
-
-            chosen = [members[number] for number in of_group]
-            trained = train_together(
-                chosen, splits=(CHOOSING,), observe=told if observe else None, lean=observe is None
-            )
+            trained = train_together([members[number] for number in of_group], splits=(CHOOSING,), lean=True)
             for number, one in zip(of_group, trained, strict=True):
                 yield self._trial(number, points[number], one)
 

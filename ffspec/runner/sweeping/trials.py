@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ffspec.spec.metrics import larger_is_better
 
@@ -43,12 +43,10 @@ class Trial:
     """The seconds the sweep had taken by then."""
     error: str | None = None
     """What ended the training."""
-    curve: tuple[float, ...] = ()
-    """Where trainings are stopped early: the value after each epoch."""
+    rungs: dict[int, float] = field(default_factory=dict)
+    """Where trainings are stopped early: the value after each epoch at which they are compared."""
     pruned: bool = False
     """Whether it was stopped because it fell behind."""
-    notes: dict[str, Any] | None = None
-    """What optuna has to remember of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
