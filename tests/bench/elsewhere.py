@@ -2,8 +2,8 @@
 """Ways to take a step that need a process of their own: JAX, and Keras on JAX.
 
 JAX decides when it is imported how many threads there are, and Keras which backend it has. So a child does the work,
-on one core, and tells the CPU seconds it took: `python -m tests.bench.elsewhere WAY CASE` reads a number of epochs from
-each line of its input.
+on one core, and tells the CPU seconds it took: `python -m tests.bench.elsewhere WAY CASE MEMBERS` reads a number of
+epochs from each line of its input.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 Run = Callable[[int], float | None]
 
 
-def elsewhere(way: str, case: Case) -> Run:
-    """Return what has a child train for so many epochs, and returns its CPU seconds."""
-    from tests.bench.step import CASES
+def elsewhere(way: str, case: Case, members: int = 1) -> Run:
+    """Return what has a child train for so many epochs, and returns its CPU seconds.
 
+    Args:
+        way: `jax` or `keras`.
+        case: The network, one of those of tests.bench.step.
+        members: How many such networks JAX trains as one.
+    """
     child = subprocess.Popen(
-        (sys.executable, "-m", "tests.bench.elsewhere", way, str(CASES.index(case))),
+        (sys.executable, "-m", "tests.bench.elsewhere", way, case.name, str(members)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -45,8 +49,11 @@ def elsewhere(way: str, case: Case) -> Run:
     return run
 
 
-def with_jax(case: Case) -> Run:
-    """Return a training of all epochs in one compiled call: a scan over the steps within one over the epochs."""
+def with_jax(case: Case, members: int) -> Run:
+    """Return a training of all epochs in one compiled call: a scan over the steps within one over the epochs.
+
+    Several networks are made one by jax.vmap, each with weights and an order of its own.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -63,13 +70,17 @@ def with_jax(case: Case) -> Run:
         return jax.lax.scan(step, state, batches)[0], None
 
     @partial(jax.jit, static_argnums=2)
-    def train(state: Any, key: Any, epochs: int) -> Any:
-        return jax.lax.scan(epoch, state, jax.random.split(key, epochs))[0]
+    def train(states: Any, keys: Any, epochs: int) -> Any:
+        def alone(state: Any, key: Any) -> Any:
+            return jax.lax.scan(epoch, state, jax.random.split(key, epochs))[0]
 
-    held = [start_of(case, jax.random.key(0))]
+        return alone(states, keys) if members == 1 else jax.vmap(alone)(states, keys)
+
+    keys = jax.random.key(1) if members == 1 else jax.random.split(jax.random.key(1), members)
+    held = [start_of(case, keys) if members == 1 else jax.vmap(partial(start_of, case))(keys)]
 
     def run(epochs: int) -> None:
-        held[0] = jax.block_until_ready(train(held[0], jax.random.key(1), epochs))
+        held[0] = jax.block_until_ready(train(held[0], keys, epochs))
 
     return run
 
@@ -129,10 +140,10 @@ def main() -> int:
     """Train as often as asked, and tell the CPU seconds of each time."""
     from tests.bench.step import CASES, with_keras
 
-    way, case = sys.argv[1], CASES[int(sys.argv[2])]
+    way, case = sys.argv[1], next(case for case in CASES if case.name == sys.argv[2])
     if sys.platform == "linux":
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    run = with_jax(case) if way == "jax" else with_keras(case, "jax")
+    run = with_jax(case, int(sys.argv[3])) if way == "jax" else with_keras(case, "jax")
     for line in sys.stdin:
         start = time.process_time()
         run(int(line))

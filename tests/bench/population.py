@@ -4,7 +4,8 @@ Seeds of one spec, trained as one network, beside the best plain loop PyTorch al
 that trains one of them, or as many one after another. By turns in one process on one thread; the time is that of the
 CPU, and counts the steps and what is made for them, but not the data and the first weights. The last table is of all
 there is to it: `train_together` with set-up and the checks before and after, beside the same runs one after another.
-Ends with 1 if a goal is missed.
+The column of JAX is the limit of compiled code: all members as one (vmap), all steps in one call. Ends with 1 if a goal
+is missed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
+from math import nan
 from typing import Any
 
 import torch
@@ -28,7 +31,9 @@ from ffspec.runner.population import Member, member_of, train_together
 from ffspec.runner.population.alone import train_alone
 from ffspec.runner.population.chunk import Chunk, courses_of
 from ffspec.runner.population.together import divided, set_up_all
+from tests.bench.elsewhere import elsewhere
 from tests.bench.measure import ROOT, machine, repeats
+from tests.bench.step import CASES as CASES_OF_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Case:
     """How many plain loops are run beside them, one after another."""
     goal: float | None
     """At most so many times as long as those; None: as it is."""
+    like: int | None = None
+    """Which of the networks of tests.bench.step they are, if any."""
 
 
 def deep(widths: tuple[int, ...], loss: str, source: str, epochs: int, batch: int) -> str:
@@ -59,11 +66,11 @@ LONG = FEEDFORWARD.replace("epochs: 20", "epochs: 1000")
 SMALL = deep((16, 64, 64, 1), "mse", "regression", 10, 128)
 WIDE = deep((64, 256, 256, 1), "mse", "regression", 5, 256)
 CASES = (
-    Case("64 seeds of specs/feedforward.yaml, 20 steps", FEEDFORWARD, 64, 1, 1.5),
-    Case("256 seeds of it", FEEDFORWARD, 256, 1, 4.0),
-    Case("64 seeds of it, 1000 steps", LONG, 64, 1, 1.5),
-    Case("256 seeds of it, 1000 steps", LONG, 256, 1, 4.0),
-    Case("32 seeds of 16-64-64-1, batch 128, mse, adam", SMALL, 32, 32, 0.25),
+    Case("64 seeds of specs/feedforward.yaml, 20 steps", FEEDFORWARD, 64, 1, 1.5, 0),
+    Case("256 seeds of it", FEEDFORWARD, 256, 1, 4.0, 0),
+    Case("64 seeds of it, 1000 steps", LONG, 64, 1, 1.5, 0),
+    Case("256 seeds of it, 1000 steps", LONG, 256, 1, 4.0, 0),
+    Case("32 seeds of 16-64-64-1, batch 128, mse, adam", SMALL, 32, 32, 0.25, 1),
     Case("8 seeds of 64-256-256-1, batch 256, mse, adam", WIDE, 8, 8, None),
 )
 
@@ -118,6 +125,15 @@ def plain(case: Case) -> Callable[[], float]:
     return run
 
 
+def compiled(case: Case) -> Callable[[], float] | None:
+    """Return JAX's training of all members as one, in one compiled call; None where it is not installed."""
+    if case.like is None or find_spec("jax") is None:
+        return None
+    epochs = members_of(case)[0].plan.epochs
+    run = elsewhere("jax", CASES_OF_STEP[case.like], case.members)
+    return lambda: run(epochs) or 0.0
+
+
 def one_by_one(members: list[Member]) -> float:
     """Return the seconds of the members' runs one after another."""
     start = time.process_time()
@@ -139,18 +155,23 @@ def main() -> int:
     count = repeats(__doc__)
     torch.set_num_threads(1)
     console = Console(width=120)
-    table = Table("members", "at once", "plain loops", "ms", "of theirs, ms", "ratio", "goal", title="training alone")
+    table = Table(
+        "members", "at once", "plain loops", "ms", "of theirs, ms", "ratio", "goal", "JAX", title="training alone"
+    )
     missed = 0
     for case in CASES:
-        ours, theirs = together(case), plain(case)
-        ours(), theirs()  # warm up
+        ours, theirs, limit = together(case), plain(case), compiled(case) or (lambda: nan)
+        ours(), theirs(), limit()  # warm up
         pairs = [(ours(), theirs()) for _ in range(count)]
+        jax = statistics.median(limit() for _ in range(count)) * 1e3
         ratio = statistics.median(own / other for own, other in pairs)
         missed += case.goal is not None and ratio > case.goal
         own, other = (statistics.median(side) * 1e3 for side in zip(*pairs, strict=True))
         at_once = len(divided(members_of(case), range(case.members))[0])
         goal = "" if case.goal is None else f"{case.goal:g}"
-        table.add_row(case.name, str(at_once), str(case.loops), f"{own:.1f}", f"{other:.1f}", f"{ratio:.2f}", goal)
+        table.add_row(
+            case.name, str(at_once), str(case.loops), f"{own:.1f}", f"{other:.1f}", f"{ratio:.2f}", goal, f"{jax:.1f}"
+        )
     console.print(table)
     whole = Table("members", "ms", "one after another, ms", "ratio", title="with set-up, and checks before and after")
     for case in (CASES[0], CASES[4]):
