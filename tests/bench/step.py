@@ -261,8 +261,8 @@ def with_keras(case: Case, backend: str = "torch") -> Run:
     return run
 
 
-COMPILED = "JAX, all steps in one call"
-"""The limit; there is no goal beside it."""
+COMPILED = frozenset({"JAX, one call", "Keras, JAX backend"})
+"""What compiles its step; there is no goal beside it."""
 PEERS: dict[str, tuple[str, Callable[[Case], Run]]] = {
     "ffspec": ("ffspec", with_ffspec),
     "plain loop, fused": ("torch", with_plain_loop),
@@ -271,7 +271,7 @@ PEERS: dict[str, tuple[str, Callable[[Case], Run]]] = {
     "skorch": ("skorch", with_skorch),
     "Keras, torch backend": ("keras", with_keras),
     "Keras, JAX backend": ("keras jax", partial(elsewhere, "keras")),
-    COMPILED: ("jax", partial(elsewhere, "jax")),
+    "JAX, one call": ("jax", partial(elsewhere, "jax")),
 }
 """What is measured, and the packages it needs."""
 
@@ -322,8 +322,8 @@ def show(console: Console, case: Case, found: dict[str, list[float]]) -> bool:
             statistics.median(a / b for a, b in zip(ours, theirs, strict=True)),
             limits.get(name, case.goals[2]),
         )
-        reached = reached and (ratio <= goal or name == COMPILED)
-        told = "" if name == COMPILED else f"at most {goal}"
+        reached = reached and (ratio <= goal or name in COMPILED)
+        told = "" if name in COMPILED else f"at most {goal}"
         table.add_row(name, f"{statistics.median(theirs):,.0f}", f"{ratio:.2f}", told)
     share = statistics.median(b / a for a, b in zip(ours, found["products"], strict=True))
     table.add_row("matrix products alone", f"{statistics.median(found['products']):,.0f}", f"{1 / share:.2f}",
