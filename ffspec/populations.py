@@ -9,11 +9,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ffspec.planner import settle, walk
-from ffspec.spec.ensembles import find_ensemble, unstackable
+from ffspec.spec.ensembles import are_independent, find_ensemble, members_of, opened, unstackable
+from ffspec.spec.step import LINEARS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ffspec.planner import Plan
     from ffspec.spec.root import Spec
+    from ffspec.spec.step import Step
     from ffspec.spec.training import Training
 
 OPTIMIZERS = frozenset(
@@ -23,6 +27,10 @@ OPTIMIZERS = frozenset(
 
 ENDS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
 """What does nothing while training: each member keeps its own."""
+
+DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
+DRAWN = DROPOUTS | {"nn.RReLU"}
+"""What draws random numbers while training."""
 
 FORM = "no form for many networks at once"
 
@@ -56,7 +64,11 @@ def members_at_once(plan: Plan, training: Training, optimizer: str) -> int:
     rows = plan.facts.rows.get("train") or 1
     batch = rows if isinstance(training.batch_size, str) else min(training.batch_size, rows)
     # Of every output there is the gradient too.
-    activations = sum(2 * (step.output[-1] or 0) for step in walk(plan.steps)) + (plan.facts.features or 0)
+    ensemble = find_ensemble(plan.steps)
+    inside = () if ensemble is None else ensemble.steps
+    widths = [sum(step.output[-1] or 0 for step in walk(steps)) for steps in (plan.steps, inside)]
+    # The rows of an ensemble are those of each of its members.
+    activations = 2 * (widths[0] + widths[1] * (members_of(plan.steps) - 1)) + (plan.facts.features or 0)
     numbers = batch * activations + (plan.parameters or 0) * STATES.get(optimizer, 3)
     size = 8 if training.precision == "float64" else 4
     return max(1, CACHE // max(1, numbers * size))
@@ -65,13 +77,15 @@ def members_at_once(plan: Plan, training: Training, optimizer: str) -> int:
 def obstacle(spec: Spec, plan: Plan) -> str | None:
     """Say why a network cannot be computed together with others, or return None."""
     training = spec.training
-    if find_ensemble(plan.steps) is not None:
-        return "an ensemble is many networks already"
-    layer = next((step for step in unstackable(plan.steps) if step.call.target not in ENDS), None)
+    layer = next((step for step in unstackable(opened(plan.steps)) if step.call.target not in ENDS), None)
     if layer is not None:
         return f"{layer.layer} has {FORM}"
+    if (drawn := _turned(plan.steps)) is not None:
+        return f"{drawn.layer} behind a batch_norm in an ensemble has {FORM}"
     if spec.optimizer.name not in OPTIMIZERS:
         return f"{spec.optimizer.name} has {FORM}"
+    if training.clip_grad_norm is not None and are_independent(plan.steps):
+        return f"clip_grad_norm of an ensemble has {FORM}"
     if training.precision == "bf16":
         return f"bf16 has {FORM}"
     if training.device != "cpu":
@@ -79,6 +93,30 @@ def obstacle(spec: Spec, plan: Plan) -> str | None:
     if getattr(spec.dataset.source, "streaming", False):
         return f"rows that are streamed have {FORM}"
     return None
+
+
+def _turned(steps: Sequence[Step]) -> Step | None:
+    """Return a layer that draws in an order of its own: behind a batch_norm of every member of an ensemble.
+
+    The rows of the members then lie in memory row by row, and not member by member, until a linear makes new ones.
+    """
+    if not are_independent(steps):
+        return None
+    ensemble = find_ensemble(steps)
+    return None if ensemble is None else _drawn(ensemble.steps, behind=False)[1]
+
+
+def _drawn(steps: Sequence[Step], *, behind: bool) -> tuple[bool, Step | None]:
+    """Return whether the last of some steps leaves rows so, and the first that draws in that order."""
+    for step in steps:
+        if step.call.target in DRAWN and behind:
+            return behind, step
+        inner, found = _drawn(step.steps, behind=behind)
+        if found is not None:
+            return behind, found
+        turned = step.call.target == "nn.BatchNorm1d" or (bool(step.steps) and inner)
+        behind = (behind or turned) and step.call.target not in LINEARS
+    return behind, None
 
 
 def described(spec: Spec, plan: Plan) -> str:

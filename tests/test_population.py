@@ -130,8 +130,16 @@ def test_members_that_differ_in_numbers_only_train_as_one(overrides: tuple[str, 
         (("optimizer=lbfgs", "training.batch_size=all"), f"lbfgs {NONE}"),
         (("training.precision=bf16",), f"bf16 {NONE}"),
         (
-            ("layers=[{ensemble: {members: 2, layers: [{linear: 4}, relu, linear]}}]",),
-            "an ensemble is many networks already",
+            ("layers=[{ensemble: {members: 2, layers: [{linear: 4}, relu, linear]}}]", "training.clip_grad_norm=1"),
+            f"clip_grad_norm of an ensemble {NONE}",
+        ),
+        (
+            ("layers=[{ensemble: {members: 2, layers: [{linear: 4}, batch_norm, relu, {dropout: 0.1}, linear]}}]",),
+            f"dropout behind a batch_norm in an ensemble {NONE}",
+        ),
+        (
+            ("layers=[{ensemble: {members: 2, layers: [{residual: [{linear: 5}, batch_norm]}, rrelu, linear]}}]",),
+            f"rrelu behind a batch_norm in an ensemble {NONE}",
         ),
         (("training.device=auto",), "only a CPU trains many networks as one, and the device is auto"),
     ],

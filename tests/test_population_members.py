@@ -275,6 +275,44 @@ def test_ridge_regressions(layers: str) -> None:
     check(members(written, *((fold,) for fold in FOLDS)))
 
 
+ENSEMBLES = [
+    "[{ensemble: {members: 3, layers: [{linear: 8}, tanh, linear]}}]",
+    "[scale, {linear: 5}, {dropout: 0.1}, {ensemble: {members: 3, layers: [{linear: 8}, relu, linear]}}]",
+    "[{ensemble: {members: 3, layers: [{dropout: 0.2}, {linear: 8}, {dropout: 0.2}, rrelu, linear]}}]",
+    "[{ensemble: {members: 3, layers: [{linear: {out_features: 8, bias: false}}, batch_norm, tanh, linear]}}]",
+    "[{ensemble: {members: 3, layers: [{piecewise_linear: 4}, prelu, {residual: [{linear: 24}]}, linear]}}]",
+    "[{ensemble: {members: 3, layers: [layer_norm, {linear: 8, parametrization: ntk}, tanh, linear]}}]",
+    "[{ensemble: {members: 3, share: hidden, layers: [{linear: 8}, tanh, {linear: 6}, relu, linear]}}]",
+    "[tanh, {ensemble: {members: 3, share: hidden, layers: [{linear: 8}, batch_norm, {dropout: 0.2}, tanh, linear]}}]",
+]
+
+
+@pytest.mark.parametrize("layers", ENSEMBLES)
+def test_ensembles(layers: str) -> None:
+    layers = layers.replace("{linear: 8, parametrization: ntk}", "{linear: {out_features: 8, parametrization: ntk}}")
+    check(members(text(layers)))
+    check(members(text(layers), *((fold,) for fold in FOLDS)))
+    if "dropout" not in layers:
+        settings = ("training.ema=0.9", "training.early_stopping={patience: 2}", "training.clip_grad_value=0.1")
+        check(members(text(layers), *((*settings, *change) for change in ALIKE)))
+
+
+@pytest.mark.parametrize("share", ["", "share: hidden, "])
+@pytest.mark.parametrize(
+    ("loss", "data"),
+    [
+        ("{cross_entropy: {weight: [1, 2, 3]}}", CLASSES),
+        ("bce_with_logits", CLASSES.replace("3}", "2}")),
+        ("mse", NUMBERS),
+        ("huber", NUMBERS),
+    ],
+)
+def test_losses_of_ensembles(share: str, loss: str, data: str) -> None:
+    behind = ", target_scale" if data == NUMBERS else ""
+    written = text(f"[{{ensemble: {{members: 3, {share}layers: [{{linear: 8}}, tanh, linear]}}}}{behind}]", loss, data)
+    check(members(written.replace("{sgd: {lr: 0.05, momentum: 0.9}}", "{adamw: 0.01}")))
+
+
 def test_rows_that_differ() -> None:
     for batch in ("18", "all"):
         check(members(text(), *((f"training.batch_size={batch}", fold) for fold in FOLDS)))

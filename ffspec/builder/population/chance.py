@@ -32,11 +32,13 @@ class RRelu:
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the function of every element, with slopes drawn for those below zero."""
-        x = x if x.dim() == 3 else x.expand(len(self._generators), -1, -1)
+        members = len(self._generators)
+        x = x if x.dim() == 3 else x.expand(members, -1, -1)
         rows = x.transpose(1, 2).contiguous()  # rows first: the order in which a single run draws
         noise = torch.ones_like(rows)
         module = self._module
-        for one, own, generator in zip(rows, noise, self._generators, strict=True):
+        parts = (one.view(members, -1, x.shape[1]) for one in (rows, noise))  # of an ensemble, all members' rows
+        for one, own, generator in zip(*parts, self._generators, strict=True):
             aten.rrelu_with_noise(one, own, module.lower, module.upper, True, generator)
         self._slopes = noise.transpose(1, 2).contiguous()
         return x * self._slopes

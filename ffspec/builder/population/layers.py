@@ -159,12 +159,18 @@ class Dropout:
         generators: The stream of each member.
         features: The features of a row.
         dtype: The type of the numbers.
+        times: How many rows of numbers each has for every row of the batch: one for each member of an ensemble.
     """
 
     def __init__(
-        self, modules: Sequence[Any], generators: Sequence[torch.Generator], features: int, dtype: torch.dtype
+        self,
+        modules: Sequence[Any],
+        generators: Sequence[torch.Generator],
+        features: int,
+        dtype: torch.dtype,
+        times: int = 1,
     ) -> None:
-        self._modules, self._generators = modules, generators
+        self._modules, self._generators, self._times = modules, generators, times
         self._alpha = isinstance(modules[0], nn.AlphaDropout)
         self._features, self._dtype = features, dtype
         self._noise: dict[int, Tensor] = {}
@@ -175,19 +181,25 @@ class Dropout:
         """Return what is left of x."""
         rows = x.shape[-1]
         if rows not in self._noise:
-            shape = (len(self._modules), rows, self._features)  # rows first: the order in which a single run draws
+            shape = (
+                len(self._modules) * self._times,
+                rows,
+                self._features,
+            )  # rows first: the order in which a single run draws
             self._noise[rows] = torch.empty(shape, dtype=self._dtype)
             self._shift[rows] = torch.zeros(shape if self._alpha else (0, 0, 0), dtype=self._dtype)
         noise, shift = self._noise[rows], self._shift[rows]
+        apart = (len(self._modules), self._times * rows, self._features)
+        own, shifts = noise.view(apart), shift.view(apart) if self._alpha else shift
         for place, (module, generator) in enumerate(zip(self._modules, self._generators, strict=True)):
-            p, part = float(module.p), noise[place]
+            p, part = float(module.p), own[place]
             if p == 0:
                 part.fill_(1)
                 continue
             part.bernoulli_(1 - p, generator=generator)
             if self._alpha:
                 a = 1 / sqrt((ALPHA * ALPHA * p + 1) * (1 - p))
-                torch.add(part, -1, out=shift[place]).mul_(ALPHA * a).add_(ALPHA * a * p)
+                torch.add(part, -1, out=shifts[place]).mul_(ALPHA * a).add_(ALPHA * a * p)
                 part.mul_(a)
             else:
                 part.div_(1 - p)

@@ -29,9 +29,14 @@ class MemberLosses:
         call: The loss as a plan has it.
         loss: Its module.
         index: Whether its targets are class numbers.
+        members: The members of each network, if these are ensembles.
+        independent: Whether they have nothing in common, and each the gradient of its own loss.
     """
 
-    def __init__(self, call: Call, loss: nn.Module, *, index: bool) -> None:
+    def __init__(
+        self, call: Call, loss: nn.Module, *, index: bool, members: int = 1, independent: bool = False
+    ) -> None:
+        self._members, self._independent = members, independent
         each: Any = deepcopy(loss)
         each.reduction = "none"
         self._each = each
@@ -66,10 +71,21 @@ class MemberLosses:
         """Return the loss of each member and the gradient of the outputs; to be called without gradients.
 
         Args:
-            output: (M, C, B).
+            output: (M, C, B); of ensembles, one member after the other.
             target: (M, C, B), or of class numbers (M, B); the same for all members where M is 1.
             weight: As for `means`.
         """
+        if self._members == 1:
+            return self._found(output, target, weight)
+        target, *others = (
+            one.repeat_interleave(self._members, dim=0) if len(one) > 1 else one
+            for one in (target, *([] if weight is None else [weight]))
+        )
+        losses, gradient = self._found(output, target, others[0] if others else None)
+        own = losses.view(-1, self._members).mean(dim=1)
+        return own, gradient if self._independent else gradient.div_(self._members)
+
+    def _found(self, output: Tensor, target: Tensor, weight: Tensor | None) -> Found:
         if self._by_hand is not None and weight is None:
             return self._by_hand(output, target)
         given = output.transpose(1, 2).detach().requires_grad_()

@@ -15,6 +15,7 @@ from ffspec.builder.network import construct
 from ffspec.builder.population import layers as computing
 from ffspec.builder.population.blocks import Blocks
 from ffspec.builder.population.chance import RRelu
+from ffspec.builder.population.ensembles import Ensemble, SharedEnsemble
 from ffspec.builder.population.layers import ELEMENTWISE, Activation, Differentiated, Dropout, Linear, Residual
 from ffspec.builder.population.norm import BatchNorm
 from ffspec.builder.population.shortcut import Shortcut
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 HEADS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
 """What may stand at the end, and does nothing while training."""
+BUFFERS = ("weight", "bias", "scale", "left", "slope", "low", "high")
+"""What layers fit on rows."""
 NOTHING = frozenset({"nn.Identity", "nn.Flatten"})
 """What does nothing to rows that are flat."""
 
@@ -101,31 +104,54 @@ class Network:
         return made
 
     def _layer(self, step: Step, name: str, *, spare: bool) -> Layer | None:
-        call, members = step.call, len(self._networks)
-        own = {key: self._parameters[key] for key in self._parameters if key.startswith(f"{name}.")}
+        call = step.call
         if call.target in NOTHING:
             return None
-        if call.target == "ffspec.Residual":
-            return Residual(self._made(step.steps, f"{name}."))
+        if step.steps:
+            return self._block(step, name)
         if call.target in LINEARS:
             factor = 1 / sqrt(call.arguments["in_features"]) if call.target == "ffspec.NTKLinear" else 1.0
-            gradients = [self._gradients[key] for key in own]
-            return Linear(own[f"{name}.weight"], own.get(f"{name}.bias"), gradients, factor)
+            own = self._tensors_of(step, name, self._parameters)
+            return Linear(own["weight"], own.get("bias"), self._gradients_of(step, name), factor)
         if call.target in {"nn.Dropout", "nn.AlphaDropout"}:
             modules = [network.get_submodule(name) for network in self._networks]
-            return Dropout(modules, self._generators, step.input[-1] or 0, self.flat.dtype)
+            return Dropout(modules, self._generators, step.input[-1] or 0, self.flat.dtype, step.members or 1)
         if call.target == "nn.BatchNorm1d":
-            tensors = {
-                key.rpartition(".")[2]: tensor for key, tensor in self.tensors.items() if key.startswith(f"{name}.")
-            }
-            gradients = [self._gradients[key] for key in own]
-            return BatchNorm(tensors, gradients, call.arguments["eps"], call.arguments["momentum"])
-        if call.target == "ffspec.RidgeResidual":
-            fitted = (self._buffers[f"{name}.{key}"] for key in ("weight", "bias", "scale"))
-            return Shortcut(self._made(step.steps, f"{name}."), *fitted)
-        return self._other(step, name, members, spare=spare)
+            tensors = self._tensors_of(step, name, self.tensors)
+            arguments = call.arguments["eps"], call.arguments["momentum"]
+            return BatchNorm(tensors, self._gradients_of(step, name), *arguments)
+        return self._other(step, name, spare=spare)
 
-    def _other(self, step: Step, name: str, members: int, *, spare: bool) -> Layer:
+    def _block(self, step: Step, name: str) -> Layer:
+        """Return what computes a block."""
+        arguments, prefix = step.call.arguments, f"{name}."
+        if step.call.target == "ffspec.Residual":
+            return Residual(self._made(step.steps, prefix))
+        if step.call.target == "ffspec.RidgeResidual":
+            fitted = self._fitted(step, name)
+            return Shortcut(self._made(step.steps, prefix), *(fitted[key] for key in ("weight", "bias", "scale")))
+        shape = (len(self._networks), arguments["members"], arguments["combine"])
+        if step.call.target == "ffspec.Ensemble":
+            return Ensemble(self._made(step.steps, prefix), *shape)
+        made = ((self._layer(inner, f"{prefix}{place}", spare=False), inner) for place, inner in enumerate(step.steps))
+        return SharedEnsemble([(layer, bool(inner.members)) for layer, inner in made if layer is not None], *shape)
+
+    def _tensors_of(self, step: Step, name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the tensors of a layer by their own names; of one in an ensemble, each of its members is a member."""
+        own = {key.rpartition(".")[2]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+        return {key: one.flatten(0, 1) if step.members and one.dim() > 1 else one for key, one in own.items()}
+
+    def _gradients_of(self, step: Step, name: str) -> list[Tensor]:
+        """Return where the gradients of a layer's parameters are written, in their order."""
+        return [*self._tensors_of(step, name, self._gradients).values()]
+
+    def _fitted(self, step: Step, name: str) -> dict[str, Tensor]:
+        """Return the buffers of a layer that is fitted on the rows of each network: of its members all the same."""
+        known = {key: self._buffers[f"{name}.{key}"] for key in BUFFERS if f"{name}.{key}" in self._buffers}
+        return {key: one.repeat_interleave(step.members or 1, dim=0) for key, one in known.items()}
+
+    def _other(self, step: Step, name: str, *, spare: bool) -> Layer:
+        members = len(self._networks) * (step.members or 1)
         call = stacked(step.call, members)
         if call is None:
             raise TypeError(step.call)  # such members are not grouped
@@ -135,9 +161,8 @@ class Network:
             return Activation(module, over=spare)
         if isinstance(module, nn.RReLU):
             return RRelu(module, self._generators)
-        for key, buffer in module.named_buffers():
-            if f"{name}.{key}" in self._buffers:  # fitted on the rows of each: behind the members stand rows
-                setattr(module, key, self._buffers[f"{name}.{key}"].unsqueeze(1).to(buffer.dtype))
+        for key, buffer in self._fitted(step, name).items():
+            setattr(module, key, buffer.unsqueeze(1))  # behind the members stand rows
         gradients = {}
         for key, parameter in module.named_parameters():
             parameter.data = self._parameters[f"{name}.{key}"].view_as(parameter)

@@ -18,10 +18,10 @@ from ffspec.builder.population.network import Network
 from ffspec.builder.population.optimizers import Optimizer
 from ffspec.diagnostics import DivergedError
 from ffspec.planner import walk
+from ffspec.populations import DRAWN
 from ffspec.runner.loop import refuse_wild
 from ffspec.runner.patience import Waiting
 from ffspec.runner.population.evaluating import Evaluation
-from ffspec.runner.population.grouping import DRAWN
 from ffspec.runner.population.rates import Rates, kinds_of, rates_of
 from ffspec.runner.population.rows import Rows, is_ordered
 from ffspec.runner.population.watches import Watches
@@ -121,7 +121,10 @@ class Chunk:
         if kinds := kinds_of(setup):
             self._network.blocks.divide(kinds)
         index = setup.judge.spec.target == "index"
-        self._losses = MemberLosses(setup.plan.loss, setup.judge.loss, index=index)
+        judge = setup.judge
+        self._losses = MemberLosses(
+            setup.plan.loss, judge.loss, index=index, members=judge.members, independent=judge.independent
+        )
         train = [one.splits["train"] for one in setups]
         self._rows = Rows(train, setup.spec.training, [course.order for course in courses])
         self._evaluation = Evaluation(setups, watched_of(setup, lean=self._lean), self._losses)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec import populations
 from ffspec.planner import walk
-from ffspec.populations import FORM
+from ffspec.populations import DROPOUTS, FORM
 from ffspec.spec.step import fields_of
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 STRUCTURAL = frozenset({"nesterov", "amsgrad", "centered", "decoupled_weight_decay"})
 """The arguments of an optimizer that decide what is computed; the others are numbers, of which each member has its own.
 """
-
-DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
-DRAWN = DROPOUTS | {"nn.RReLU"}
-"""What draws random numbers while training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
