@@ -231,7 +231,7 @@ def test_the_hook_runs_a_command_there_is() -> None:
     assert (hook["id"], hook["language"], hook["types"]) == ("ffspec-check", "python", ["yaml"])
     script, name = hook["entry"].split()
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'{script} = "ffspec.cli:main"' in project
+    assert f'{script} = "ffspec.__main__:main"' in project
     assert name in command.commands
 
 

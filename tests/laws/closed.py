@@ -151,7 +151,17 @@ class Stranger:
             raise AssertionError(f"{len(self._directories)} of {len(GOOD)} good specs ran")
         for directory in self._directories:
             self._preparation((directory / "prepare.json").read_text("utf-8"))
+        self._several = [self._repeated(GOOD[0], "--seeds"), self._repeated(GOOD[1], "--folds")]
         self.watch.start()
+
+    def _repeated(self, text: str, option: str) -> Path:
+        """Train a spec several times, go on with it, and return its run directory."""
+        path = self._specs / "spec.yaml"
+        path.write_text(text, encoding="utf-8")
+        self._call(["run", str(path), option, "2", "--out", str(self._out / option)])
+        (directory,) = {found.parent for found in (self._out / option).rglob("several.json")}
+        self._call(["resume", str(directory)])
+        return directory
 
     def cases(self, count: int) -> Iterator[tuple[str, Callable[[], object]]]:
         """Yield the name of each case, and what does it."""
@@ -227,14 +237,15 @@ class Stranger:
 
     def _resumed(self) -> None:
         """Go on with a run directory that was tampered with."""
-        chosen = self._chance.choice(self._directories)
+        chosen = self._chance.choice([*self._directories, *self._several])
         directory = self._out / "tampered" / "001"
         shutil.copytree(chosen, directory)
+        more = [] if chosen in self._several else ["--epochs", "5"]
         try:
             self.watch.case += " " + tamper(directory, self._folder, self._chance)
             if is_light(document.load(directory / "resolved.yaml")):
                 force = self._chance.choice(([], ["--force"], ["--force"]))
-                self._call(["resume", str(directory), "--epochs", "5", *force])
+                self._call(["resume", str(directory), *more, *force])
         finally:
             shutil.rmtree(directory)
 
