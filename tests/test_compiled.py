@@ -205,7 +205,11 @@ def test_what_a_compiler_says_is_told_in_one_line(
     monkeypatch.setattr(compiling, "compiler", lambda: "g++")
     Path("spec.yaml").write_text(SHORT, encoding="utf-8")
     assert _exit_code(["run", "spec.yaml", "--allow", "FF130"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1] == (
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == (
+        "  compiling, which takes some seconds; what is made is kept for the next time"
+    )
+    assert said.err.splitlines()[-1] == (
         "spec.yaml: error[FF130]: training.compile: x.cpp:1:10: fatal error: Python.h: no such file; see that there is "
         "a C++ compiler with the headers of Python, or write compile: false"
     )
@@ -283,3 +287,22 @@ def test_code_is_kept_in_the_users_cache_unless_it_is_said_where(
     (tmp_path / "file").write_text("", encoding="utf-8")
     with compiling.keeping():
         assert compiling.CACHE not in os.environ
+
+
+@pytest.mark.usefixtures("traced")
+def test_seeds_that_train_as_one_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each equals its single run all the same; those that train one after another are compiled."""
+    calls: list[int] = []
+    made = compiling.compiled_gradients
+
+    def counted(*given: Any) -> Any:
+        calls.append(1)
+        return made(*given)
+
+    monkeypatch.setattr(compiling, "compiled_gradients", counted)
+    text = f"{SPEC}optimizer: adam\ntraining: {{epochs: 3, batch_size: 16, compile: true}}\n"
+    ffspec.repeat(ffspec.load(text, allow=OPTIONAL), seeds=4, allow=OPTIONAL)
+    assert calls == []
+    alone = text.replace("optimizer: adam", "optimizer: muon")
+    ffspec.repeat(ffspec.load(alone, allow=OPTIONAL), seeds=2, allow=OPTIONAL)
+    assert calls == [1, 1]

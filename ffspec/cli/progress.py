@@ -13,6 +13,7 @@ from ffspec.cli.table import count, figure, interval, table
 from ffspec.limits import shown
 from ffspec.rules.memory import needs, told
 from ffspec.rules.outcomes import LINEAR
+from ffspec.written import gradients_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,8 @@ class Reporter:
         needed = needs(plan, dict(spec))
         if sum(needed.values()) >= LARGE:
             click.echo(f"memory: {shown(sum(needed.values()))}, of which {told(needed)}")
+        if gradients_of(spec.training, plan).compiled:
+            click.echo("  compiling, which takes some seconds; what is made is kept for the next time")
         del before, directory
         if sys.stdout.isatty():
             self._draw_bar()
