@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ffspec.cli.table import figure, interval, table
+from ffspec.cli.measures import beside, by_split
+from ffspec.cli.table import figure, interval
 
 if TYPE_CHECKING:
     from ffspec.runner.folds import CrossValidation
@@ -12,18 +13,16 @@ if TYPE_CHECKING:
 
 def summary(found: CrossValidation) -> str:
     """Return the loss and metrics of every split before and after, with their spread over the folds."""
-    header, columns = ["split"], [[split if split != "test" else "test (all rows)" for split in found.after]]
+    splits = list(found.after)
+    measures = {}
     for name in next(iter(found.after.values())):
-        header += [f"{name} before", f"{name} after", "±"]
-        columns += [[figure(side[split].get(name)) for split in side] for side in (found.before, found.after)]
-        columns.append(
-            [f"{found.spread[split][name]:.2g}" if name in found.spread[split] else "" for split in found.after]
-        )
+        before, after = ([figure(side[split].get(name)) for split in splits] for side in (found.before, found.after))
+        spread = [f"{found.spread[split][name]:.2g}" if name in found.spread[split] else "" for split in splits]
+        measures[name] = {"before": before, "after": after, "±": spread}
         if name in found.intervals:
-            header.append("95 %")
-            columns.append([interval(found.intervals[name] if split == "test" else None) for split in found.after])
-    rows = list(zip(*columns, strict=True))
-    lines = [table(header, rows), "  ±: the standard deviation from fold to fold", *_beside(found)]
+            measures[name]["95 %"] = [interval(found.intervals[name] if split == "test" else None) for split in splits]
+    called = [split if split != "test" else "test (all rows)" for split in splits]
+    lines = [by_split(called, measures), "  ±: the standard deviation from fold to fold", *_beside(found)]
     lines += [f"  {'ok  ' if item.met else 'FAIL'}  {item.text}: {item.found}" for item in found.expectations]
     if found.directory is not None:
         lines.append(f"  run directory: {found.directory}")
@@ -34,10 +33,8 @@ def _beside(found: CrossValidation) -> list[str]:
     """Return the network's metrics beside those of simpler models, as a table."""
     if not found.baselines:
         return []
-    names = list(found.baselines[0].measures)
-    rows = [["this network", *(figure(found.after["test"].get(name)) for name in names)]]
-    rows += [[item.name, *(figure(item.measures.get(name)) for name in names)] for item in reversed(found.baselines)]
-    return [table(["on all rows", *names], rows)]
+    models = {"this network": found.after["test"], **{item.name: item.measures for item in reversed(found.baselines)}}
+    return [beside("on all rows", models, list(found.baselines[0].measures))]
 
 
 def as_json(found: CrossValidation) -> dict[str, Any]:

@@ -9,13 +9,15 @@ import click
 
 from ffspec.cli import options
 from ffspec.cli.details import details
-from ffspec.cli.table import count, figure, interval, table
+from ffspec.cli.measures import beside, by_split, one_line
+from ffspec.cli.table import count, figure, interval
 from ffspec.limits import shown
 from ffspec.rules.memory import needs, told
 from ffspec.rules.outcomes import LINEAR
 from ffspec.written import gradients_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ffspec.diagnostics import Diagnostic
@@ -82,7 +84,7 @@ class Reporter:
 
     def on_epoch(self, row: Row) -> None:
         """Show an epoch."""
-        text = "  ".join(f"{name} {figure(value)}" for name, value in row.items() if name not in {"epoch", "lr"})
+        text = one_line({name: value for name, value in row.items() if name not in {"epoch", "lr"}})
         if self._bar is not None:
             self._bar.update(self._task, advance=1, measures=text)
             return
@@ -122,14 +124,14 @@ def summary(result: Result, *, detailed: bool = False) -> str:
 
 def _measures(result: Result) -> str:
     """Return the measures of every split as a table; behind those of the test split, their intervals."""
-    header, columns = ["split"], [list(result.after)]
+    splits = list(result.after)
+    measures = {}
     for name in next(iter(result.after.values())):
-        header += [f"{name} before", f"{name} after"]
-        columns += [[figure(side[split].get(name)) for split in side] for side in (result.before, result.after)]
+        before, after = ([figure(side[split].get(name)) for split in splits] for side in (result.before, result.after))
+        measures[name] = {"before": before, "after": after}
         if name in result.intervals:
-            header.append("95 %")
-            columns.append([interval(result.intervals[name] if split == "test" else None) for split in result.after])
-    return table(header, [list(row) for row in zip(*columns, strict=True)])
+            measures[name]["95 %"] = [interval(result.intervals[name] if split == "test" else None) for split in splits]
+    return by_split(splits, measures)
 
 
 def _fitted(result: Result) -> list[str]:
@@ -147,13 +149,12 @@ def _beside(result: Result) -> list[str]:
     if not result.baselines:
         return []
     split = result.baselines[0].split
-    names = list(result.baselines[0].measures)
-    rows = [["this network", *(figure(result.after[split].get(name)) for name in names)]]
+    models: dict[str, Mapping[str, float]] = {"this network": result.after[split]}
     whole = len(result.data.splits["train"])
     for item in reversed(result.baselines):
         part = f" ({count(item.rows)} rows)" if item.rows < whole else ""
-        rows.append([item.name + part, *(figure(item.measures.get(name)) for name in names)])
-    return [table([f"on {split}", *names], rows)]
+        models[item.name + part] = item.measures
+    return [beside(f"on {split}", models, list(result.baselines[0].measures))]
 
 
 def _within_noise(result: Result) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ffspec.cli.measures import beside
 from ffspec.cli.table import figure, interval, table
 
 if TYPE_CHECKING:
@@ -53,9 +54,8 @@ def _beside(found: Repeated) -> list[str]:
         return []
     split, names = found.baselines[0].split, list(found.baselines[0].measures)
     means = {name: one.mean for name, one in found.after[split].items()}
-    rows = [["these networks", *(figure(means.get(name)) for name in names)]]
-    rows += [[item.name, *(figure(item.measures.get(name)) for name in names)] for item in reversed(found.baselines)]
-    return [table([f"on {split}", *names], rows)]
+    models = {"these networks": means, **{item.name: item.measures for item in reversed(found.baselines)}}
+    return [beside(f"on {split}", models, names)]
 
 
 def as_json(found: Repeated) -> dict[str, Any]:
