@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -94,6 +95,27 @@ def test_settings_of_a_training_hold_for_compiled_code(name: str) -> None:
     size = "" if "batch_size" in training else ", batch_size: 16"
     text = f"{SPEC}optimizer: {{{optimizer}}}\ntraining: {{{training}{size}, compile: true}}\n{more}"
     assert_trained_alike(ffspec.load(text, allow=OPTIONAL))
+
+
+@pytest.mark.usefixtures("traced")
+def test_bf16_is_compiled_with_its_casts() -> None:
+    text = f"{SPEC}optimizer: adam\ntraining: {{epochs: 2, batch_size: 16, compile: true, precision: bf16}}\n"
+    assert_trained_alike(ffspec.load(text, allow=OPTIONAL))
+
+
+@pytest.mark.usefixtures("traced")
+def test_streamed_rows_are_compiled(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"a": [0.1 * (number % 7) for number in range(60)], "y": [number % 2 for number in range(60)]})
+    frame.write_parquet(tmp_path / "rows.parquet", row_group_size=20)
+    (tmp_path / "spec.yaml").write_text(
+        "dataset: {parquet: {path: rows.parquet, target: y, task: classification, streaming: {buffer_size: 30}}}\n"
+        "layers: [{linear: 4}, tanh, linear]\nloss: cross_entropy\noptimizer: adam\n"
+        "training: {epochs: 3, batch_size: 16, compile: true}\n",
+        encoding="utf-8",
+    )
+    spec = ffspec.load(tmp_path / "spec.yaml", allow=OPTIONAL)
+    assert spec.dataset.buffer is not None
+    assert_trained_alike(spec)
 
 
 @pytest.mark.usefixtures("traced")
