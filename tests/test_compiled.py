@@ -151,6 +151,14 @@ def test_compiling_draws_nothing_and_leaves_the_network_as_it_was() -> None:
     assert all(parameter.grad is None for parameter in one.network.parameters())
 
 
+@pytest.mark.usefixtures("traced")
+def test_nothing_is_compiled_for_a_training_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = trainer(ffspec.load(SHORT, allow=OPTIONAL))
+    history = one.run(lambda row: None)  # noqa: ARG005
+    monkeypatch.setattr(compiling, "compiled_gradients", None)
+    assert one.run(lambda row: None) == history  # noqa: ARG005
+
+
 needs_compiler = pytest.mark.skipif(compiling.compiler() is None, reason="there is no C++ compiler")
 
 

@@ -122,7 +122,8 @@ class Trainer:
         cursor = self.cursor
         evaluated = self.network if self.average is None else self.average.network
         self.network.train()
-        rows = size_of(self.splits["train"], self.settings) if self.compiled else None
+        left = not cursor.ended and cursor.epoch <= self.epochs
+        rows = size_of(self.splits["train"], self.settings) if self.compiled and left else None
         step = stepper(self.network, self.judge, self.optimizers, self.settings, written=self.written, compiled=rows)
         batches = batches_of(self.splits["train"], self.settings, self.order)
         losses = self._sum()
