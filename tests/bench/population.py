@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import torch
@@ -170,7 +170,14 @@ def main() -> int:
         at_once = len(divided(members_of(case), range(case.members))[0])
         goal = "" if case.goal is None else f"{case.goal:g}"
         table.add_row(
-            case.name, str(at_once), str(case.loops), f"{own:.1f}", f"{other:.1f}", f"{ratio:.2f}", goal, f"{jax:.1f}"
+            case.name,
+            str(at_once),
+            str(case.loops),
+            f"{own:.1f}",
+            f"{other:.1f}",
+            f"{ratio:.2f}",
+            goal,
+            "" if isnan(jax) else f"{jax:.1f}",
         )
     console.print(table)
     whole = Table("members", "ms", "one after another, ms", "ratio", title="with set-up, and checks before and after")
