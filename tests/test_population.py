@@ -12,6 +12,7 @@ import torch
 
 import ffspec
 from ffspec import populations
+from ffspec.builder.population import optimizers
 from ffspec.cli import _exit_code
 from ffspec.data import load_spec
 from ffspec.runner.metrics import measure
@@ -147,6 +148,10 @@ def test_members_that_differ_in_numbers_only_train_as_one(overrides: tuple[str, 
 def test_what_cannot_be_one_network_says_why(overrides: tuple[str, ...], reason: str) -> None:
     found = groups([member(*overrides), member("seed=1", *overrides)])
     assert [(group.indices, group.reason) for group in found] == [((0, 1), reason)]
+
+
+def test_an_optimizer_has_a_form_if_and_only_if_a_spec_is_told_so() -> None:
+    assert populations.OPTIMIZERS == {*optimizers.UPDATES} == {*optimizers.ARGUMENTS}
 
 
 @pytest.mark.parametrize("columns", [1, 3])

@@ -79,7 +79,8 @@ def check(found: list[Member]) -> None:
         "silu", "mish", "sigmoid", "tanh", "softplus", "softsign", "hardtanh", "hardsigmoid",
         "hardswish", "relu6", "logsigmoid", "softshrink",
         "hardshrink",
-        "tanhshrink", "softmax", "glu", "identity", "batch_norm", "{batch_norm: {momentum: null}}",
+        "tanhshrink", "softmax", "softmin", "log_softmax", "{threshold: {threshold: 0.1, value: 0}}",
+        "{heaviside: straight_through}", "glu", "identity", "batch_norm", "{batch_norm: {momentum: null}}",
         "{batch_norm: {affine: false}}", "layer_norm", "rms_norm", "scale", "{parametric: tanh}", "{dropout: 0.3}",
         "{alpha_dropout: 0.3}", "rrelu",
         "{rrelu: {lower: 0.2, upper: 0.6}}",
@@ -252,6 +253,7 @@ FOLDS = [f"dataset.split={{validation: 0.1, folds: 4, fold: {fold}}}" for fold i
     "layer",
     [
         "periodic", "{periodic: {variant: plr}}", "{piecewise_linear: 4}", "scale, {piecewise_linear: 3}",
+        "scale, {dropout: 0.1}, {piecewise_linear: {skip: true, activation: relu}}",
         "{piecewise_linear: {activation: relu, skip: true, d_embedding: 3}}",
     ],
 )  # fmt: skip
@@ -259,6 +261,21 @@ def test_embeddings(layer: str) -> None:
     written = text(f"[{layer}, {{linear: 8}}, relu, linear]")
     check(members(written))
     check(members(written, *((fold,) for fold in FOLDS)))
+
+
+@pytest.mark.parametrize("front", ["embedding", "{piecewise_linear: 3}, embedding", "scale, {piecewise_linear: 3}"])
+def test_columns_of_codes(front: str, tmp_path: Path) -> None:
+    drawn = random.Random(1)  # noqa: S311 - a test must be repeatable
+    lines = ["a,b,c,y"]
+    for _ in range(100):
+        a, b, c = drawn.gauss(0, 1), drawn.gauss(0, 1), drawn.choice("uvw")
+        lines.append(f"{a},{b},{c},c{int(a > 0) + int(b * (c != 'u') > 0)}")
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    source = f"{{csv: {{path: {tmp_path / 'rows.csv'}, target: y}}"
+    written = text(f"[{front}, {{linear: 8}}, tanh, linear]", data=source)
+    written = written.replace("prepare: standardize", "prepare: {scale: standardize, categories: codes}")
+    check(members(written, outside=True))
+    check(members(written, *((fold,) for fold in FOLDS), outside=True))
 
 
 RIDGES = [

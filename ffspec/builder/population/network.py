@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from ffspec.builder.embeddings import PiecewiseLinear
 from ffspec.builder.network import construct
 from ffspec.builder.population import layers as computing
 from ffspec.builder.population.blocks import Blocks
@@ -18,6 +19,7 @@ from ffspec.builder.population.chance import RRelu
 from ffspec.builder.population.ensembles import Ensemble, SharedEnsemble
 from ffspec.builder.population.layers import ELEMENTWISE, Activation, Differentiated, Dropout, Linear, Residual
 from ffspec.builder.population.norm import BatchNorm
+from ffspec.builder.population.pieces import Pieces
 from ffspec.builder.population.shortcut import Shortcut
 from ffspec.builder.streams import untouched
 from ffspec.spec.ensembles import stacked
@@ -161,8 +163,9 @@ class Network:
             return Activation(module, over=spare)
         if isinstance(module, nn.RReLU):
             return RRelu(module, self._generators)
-        for key, buffer in self._fitted(step, name).items():
-            setattr(module, key, buffer.unsqueeze(1))  # behind the members stand rows
+        if isinstance(module, PiecewiseLinear):
+            tensors = {**self._tensors_of(step, name, self._parameters), **self._fitted(step, name)}
+            return Pieces(module, tensors, self._tensors_of(step, name, self._gradients))
         gradients = {}
         for key, parameter in module.named_parameters():
             parameter.data = self._parameters[f"{name}.{key}"].view_as(parameter)
