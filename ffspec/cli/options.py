@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from ffspec.codes import Code
     from ffspec.diagnostics import Diagnostic
+    from ffspec.review import Review
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +77,13 @@ def shown(found: Sequence[Diagnostic], *, verbose: bool) -> list[Diagnostic]:
     from ffspec.diagnostics import Severity
 
     return [item for item in found if verbose or item.severity is not Severity.INFO]
+
+
+def tell(found: Sequence[Diagnostic], review: Review, *, verbose: bool) -> None:
+    """Print warnings, and on request information, beside the output."""
+    told = shown(found, verbose=verbose)
+    if told:
+        click.echo(review.render(told, colour=wants_colour()), err=True)
 
 
 def wants_colour() -> bool:

@@ -45,9 +45,7 @@ class Reporter:
 
     def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
         """Show warnings, and on request information, beside the output."""
-        shown = options.shown(found, verbose=self._verbose)
-        if shown:
-            click.echo(review.render(shown, colour=options.wants_colour()), err=True)
+        options.tell(found, review, verbose=self._verbose)
 
     def on_start(self, spec: Spec, plan: Plan, before: dict[str, Measures], directory: Path | None) -> None:
         """Say what is about to be trained."""

@@ -39,9 +39,7 @@ class Reporter:
 
     def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
         """Show warnings, and on request information, beside the output."""
-        shown = options.shown(found, verbose=self._verbose)
-        if shown:
-            click.echo(review.render(shown, colour=options.wants_colour()), err=True)
+        options.tell(found, review, verbose=self._verbose)
 
     def on_start(self, how: Repetition, members: Sequence[Member], together: int, reason: str | None) -> None:
         """Say how many trainings there are, and how many of them are made at once."""

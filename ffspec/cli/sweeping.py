@@ -43,9 +43,7 @@ class Reporter:
 
     def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
         """Show warnings, and on request information, beside the output."""
-        told_of = options.shown(found, verbose=self._verbose)
-        if told_of:
-            click.echo(review.render(told_of, colour=options.wants_colour()), err=True)
+        options.tell(found, review, verbose=self._verbose)
 
     def on_start(self, space: Space, known: Mapping[int, Trial], directory: Path | None) -> None:
         """Say what is about to be tried, or gone on with."""
