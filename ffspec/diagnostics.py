@@ -173,6 +173,7 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 _STYLES = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.INFO: "\x1b[1;34m"}
 _BOLD = "\x1b[1m"
 _RESET = "\x1b[0m"
+_PASSWORD = re.compile(r"(://[^/\s:]*:)(\S*)(?=@)")
 
 
 def render(diagnostics: Sequence[Diagnostic], *, file: str, text: str = "", colour: bool = False) -> str:
@@ -218,7 +219,7 @@ def brief(text: str, width: int = 40) -> str:
 
 def _render_one(item: Diagnostic, file: str, lines: Sequence[str], *, colour: bool) -> str:
     style, bold, reset = (_STYLES[item.severity], _BOLD, _RESET) if colour else ("", "", "")
-    where = printable(item.origin if item.origin is not None else file)
+    where = printable(_hidden(item.origin) if item.origin is not None else file)
     span = item.span
     if span is not None and item.origin is None:
         where = f"{where}:{span.start.line}:{span.start.column}"
@@ -244,6 +245,7 @@ def _window(line: str, span: Span) -> tuple[str, int, int]:
     start = min(span.start.column - 1, len(line))
     end = span.end.column - 1 if span.end.line == span.start.line else len(line)
     left = max(0, start - MAX_WIDTH)
+    line = _hidden(line)
     cells = [_show(character) for character in line[left : start + 2 * MAX_WIDTH]]
     columns = [0, *accumulate(_width(cell) for cell in cells)]
     at, first, last = start - left, 0, len(cells)
@@ -255,6 +257,11 @@ def _window(line: str, span: Span) -> tuple[str, int, int]:
     tail = "..." if left + last < len(line) else ""
     shown = head + "".join(cells[first:last]) + tail
     return shown.rstrip(), len(head) + columns[at] - columns[first], max(1, columns[stop] - columns[at])
+
+
+def _hidden(line: str) -> str:
+    """Return a line with stars for the password of a URL; as long as it was."""
+    return _PASSWORD.sub(lambda found: found[1] + "*" * len(found[2]), line)
 
 
 def _show(character: str) -> str:

@@ -266,14 +266,15 @@ def told(point: Point) -> str:
 
 def shown(value: Any) -> str:
     """Return a plain value in YAML's flow style, short."""
-    return diagnostics.brief(_flow(value))
+    return diagnostics.brief(flow(value))
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """Return a plain value in YAML's flow style."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
+        return "[" + ", ".join(flow(item) for item in value) + "]"
     if isinstance(value, float):
         return f"{value:g}"
     return value if isinstance(value, str) else describe(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 import ffspec
 from ffspec import document
 from ffspec.diagnostics import InterruptedRunError, SpecError, StorageError
-from ffspec.runner.sweeping import Silent, Sweeping, Trial, sharing, training
+from ffspec.runner.sweeping import Silent, Sweeping, Trial, training
 from ffspec.runner.sweeping.log import LOG, Log
 from ffspec.runner.sweeping.proposing import Proposed
 from ffspec.runner.sweeping.trials import best_of
@@ -314,62 +313,6 @@ def test_without_optuna_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
     assert (found.code, found.message) == ("FF019", "method: tpe needs optuna, which is not installed")
     assert found.hint == "install it: pip install 'ffspec[sweep]'; or write method: random"
     assert len(ffspec.sweep(TEXT, overrides=["sweep.trials=2"]).trials) == 2
-
-
-def test_processes_share_a_sweep(tmp_path: Path) -> None:
-    def watching(then: Callable[[], None]) -> Silent:
-        class Watching(Silent):
-            def on_trial(self, trial: Trial) -> None:
-                if trial.number == 0:
-                    then()
-
-        return Watching()
-
-    storage = str(tmp_path / "journal.log")
-    others: list[Sweeping] = []
-    text = TEXT.replace("trials: 12", "trials: 40")
-
-    def other() -> None:
-        others.append(ffspec.sweep(text, out=tmp_path / "other", storage=storage))
-
-    found = ffspec.sweep(text, out=tmp_path / "one", storage=storage, watcher=watching(other))
-    assert len(others[0].trials) == 9, "the first process has taken 32, and ended one of them"
-    assert [trial.number for trial in found.trials] == [*range(40)]
-    alone = ffspec.sweep(text)
-    assert [trial.point for trial in found.trials] == [trial.point for trial in alone.trials]
-    assert found.best.number == alone.best.number
-    with pytest.raises(StorageError, match="the storage has another sweep called 'small'"):
-        ffspec.sweep(text, overrides=["sweep.seed=1"], storage=storage)
-
-
-@pytest.mark.parametrize("method", ["tpe", "hyperband"])
-def test_a_process_that_was_stopped_goes_on_with_its_own_points(method: str, tmp_path: Path) -> None:
-    given: dict[str, Any] = {"out": tmp_path, "storage": str(tmp_path / "journal.log")}
-    with pytest.raises(Stop):
-        ffspec.sweep(of(method), watcher=Stopping(3), **given)
-    with pytest.raises(StorageError, match="is of a sweep that is shared: give its command again, with its storage"):
-        resume_sweep(tmp_path / "small" / "001")
-    found = ffspec.sweep(of(method), **given)
-    assert found.directory == tmp_path / "small" / "001"
-    assert [trial.number for trial in found.trials] == [*range(12)]
-
-
-def test_a_storage_that_cannot_be_used_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "PAUSE", 0)
-    with pytest.raises(StorageError, match="cannot use the storage of the sweep"):
-        ffspec.sweep(TEXT, storage=f"sqlite:///{tmp_path}/absent/study.db")
-
-
-def test_a_storage_that_a_spec_names_is_in_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(f"{TEXT}  storage: journal.log\n", encoding="utf-8")
-    ffspec.sweep(tmp_path / "a.yaml", overrides=["sweep.trials=2"])
-    assert (tmp_path / "journal.log").is_file()
-    for elsewhere in ("../journal.log", "postgresql://host/name"):
-        (tmp_path / "a.yaml").write_text(f"{TEXT}  storage: {elsewhere}\n", encoding="utf-8")
-        with pytest.raises(SpecError) as failure:
-            ffspec.sweep(tmp_path / "a.yaml")
-        (found,) = failure.value.diagnostics
-        assert found.message == "the storage a spec names must be a file in its folder"
 
 
 def test_a_signal_ends_a_sweep_with_the_way_to_go_on(tmp_path: Path) -> None:

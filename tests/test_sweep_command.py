@@ -10,10 +10,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ffspec import document
+from ffspec.api import points_of, sound
 from ffspec.cli import _exit_code
+from ffspec.cli.sweeping import headings, of_best
+from ffspec.points import Space
+from ffspec.runner.sweeping import Trial
 
 TEXT = """\
 name: small
@@ -55,12 +61,12 @@ def test_what_a_sweep_prints(capsys: pytest.CaptureFixture[str]) -> None:
     best = "point 4: optimizer.sgd.lr=#, layers.0.linear.out_features=8"
     end = lines.index(f"the best is run once more, and tested: {best}")
     assert lines[end + 1 : end + 8] == [
-        "point optimizer.sgd.lr layers.0.linear.out_features validation.loss epochs",
-        "4 # 8 # 20",
-        "3 # 4 # 20",
-        "2 # 8 # 20",
-        "1 # 4 # 20",
-        "0 as it stands as it stands # 20",
+        "point validation.loss epochs lr out_features",
+        "4 # 20 # 8",
+        "3 # 20 # 4",
+        "2 # 20 # 8",
+        "1 # 20 # 4",
+        "0 # 20 as it stands as it stands",
         "validation.loss is better than that of the spec as it stands by #, 95 % over rows [#, #]",
     ]
     assert lines[end + 8].startswith("split loss before loss after 95 %")
@@ -169,3 +175,47 @@ def test_a_sweep_that_was_killed_ends_in_the_same_best() -> None:
     assert _exit_code(["resume", str(where), "-q"]) == 0
     assert ended(where) == ended(Path("whole/small/001"))
     assert not list(where.rglob(".*.tmp-*"))
+
+
+LISTS = (
+    "axes: {training.epochs: [1, 2], layers.0.linear.out_features: [4, 5], layers.2.linear.out_features: [2, 3], "
+    "loss: [cross_entropy, {cross_entropy: {label_smoothing: 0.1}}], optimizer: [{sgd: 0.1}, {adam: 0.1}]}"
+)
+
+
+def space_of(text: str) -> Space:
+    opened = document.parse(text)
+    return points_of(opened, sound(opened))[0]
+
+
+def test_an_axis_is_called_by_its_last_keys() -> None:
+    text = TEXT.replace("layers: [{linear: 4}, relu, linear]", "layers: [{linear: 4}, relu, {linear: 2}]")
+    space = space_of(text.replace(text[text.index("  axes:") : text.index("  method:")], f"  {LISTS}\n"))
+    assert headings(space) == ["training.epochs", "0.linear.out_features", "2.linear.out_features", "loss", "optimizer"]
+    assert headings(space_of(TEXT)) == ["lr", "out_features"]
+
+
+def made(number: int, point: dict[str, Any], value: float) -> Trial:
+    return Trial(number=number, point=point, value=value, measures={}, epochs=20, at=0.0)
+
+
+def test_lists_are_told_apart_by_what_differs_and_lines_are_cut_to_the_terminal() -> None:
+    axis = (
+        "layers: [[{linear: 8}, relu, linear], [{linear: 16}, relu, linear], "
+        "[{linear: 8}, relu, {linear: 4}, relu, linear], "
+        "[{linear: 8}, relu, {linear: 64}, relu, {linear: 8}, relu, linear]]"
+    )
+    space = space_of(TEXT.replace(TEXT[TEXT.index("    optimizer.sgd") : TEXT.index("  method:")], f"    {axis}\n"))
+    trials = [made(number, space.point(number), 1 - number / 10) for number in range(5)]
+    assert of_best(trials, space) == (
+        "  point  validation.loss  epochs                             layers\n"
+        "  4                  0.6      20  3: [{linear: 8}, relu, {linear...\n"
+        "  3                  0.7      20  2: [{linear: 8}, relu, {linear...\n"
+        "  2                  0.8      20             1: [{linear: 16}, ...]\n"
+        "  1                  0.9      20              0: [{linear: 8}, ...]\n"
+        "  0                    1      20                       as it stands"
+    )
+    assert of_best(trials, space, 40).splitlines()[-2:] == [
+        "  1                  0.9      20     ...",
+        "  0                    1      20     ...",
+    ]

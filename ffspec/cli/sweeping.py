@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ import click
 from ffspec.cli import options, progress
 from ffspec.cli.table import count, figure, table
 from ffspec.diagnostics import brief
-from ffspec.points import described, shown, told
-from ffspec.runner.sweeping.trials import best_of, ranked
+from ffspec.points import described, flow, shown, told
+from ffspec.runner.sweeping.trials import SEED, best_of, ranked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,20 +58,26 @@ class Reporter:
         if sys.stdout.isatty():
             from rich.live import Live
 
-            self._live = Live(self._drawn(), refresh_per_second=8, transient=True)  # the summary has the table
+            # Drawn by the clock, not by the point; and the summary has the table.
+            self._live = Live(get_renderable=self._drawn, refresh_per_second=4, transient=True)
             self._live.start()
 
     def on_trial(self, trial: Trial) -> None:
         """Show a point."""
         self._trials[trial.number] = trial
-        if self._live is not None:
-            self._live.update(self._drawn())
+        if self._live is not None or not (self._may_be_best(trial) or self._due()):
             return
         best = best_of(self._trials.values(), self._space.sweep.metric)
         fresh = best is not None and best.number != self._best
         self._best = None if best is None else best.number
         if fresh or self._due():
             click.echo(f"  {self._progress()}")
+
+    def _may_be_best(self, trial: Trial) -> bool:
+        """Return whether it is worth looking which is the best: that takes as long as there are points."""
+        if self._best is None or SEED in self._space.axes:
+            return True
+        return ranked([self._trials[self._best], trial], self._space.sweep.metric)[0] is trial
 
     def _due(self) -> bool:
         most, done = self._space.trials, len(self._trials)
@@ -90,10 +97,11 @@ class Reporter:
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
-        rows = of_best(list(self._trials.values()), self._space)
-        most, done = self._space.trials, len(self._trials)
-        bar = ProgressBar(total=most or max(1, done), completed=done, width=40)
-        return Group(Text(rows), bar, Text(f"  {done}/{most}" if most else f"  {done} points"))
+        trials = list(self._trials.values())
+        most, done, width = self._space.trials, len(trials), shutil.get_terminal_size().columns
+        bar = ProgressBar(total=most or max(1, done), completed=done, width=min(40, width - 1))
+        rows = Text(of_best(trials, self._space, width), no_wrap=True)
+        return Group(rows, bar, Text(f"  {done}/{most}" if most else f"  {done} points"))
 
     def on_end(self, best: Trial) -> None:
         """Say that the best is run."""
@@ -112,30 +120,65 @@ def named(trial: Trial) -> str:
     return f"point {trial.number}: {told(trial.point) or 'the spec as it stands'}"
 
 
-def of_best(trials: Sequence[Trial], space: Space) -> str:
-    """Return the best points as a table, and the spec as it stands beside them."""
+def of_best(trials: Sequence[Trial], space: Space, width: int | None = None) -> str:
+    """Return the best points as a table, and the spec as it stands beside them; its lines cut to a width, if any."""
     best = ranked(trials, space.sweep.metric)[:BEST]
     best += [trial for trial in trials if trial.number == 0 and trial not in best]
-    header = ("point", *(brief(name) for name in space.axes), space.sweep.metric, "epochs")
-    return table(header, [[str(trial.number), *_cells(trial, space)] for trial in best])
+    header = ("point", space.sweep.metric, "epochs", *headings(space))
+    rows = [[str(one.number), figure(one.value), count(one.epochs), *_cells(one, space)] for one in best]
+    lines = table(header, rows).splitlines()
+    return "\n".join(line if width is None else brief(line, width) for line in lines)
+
+
+def headings(space: Space) -> list[str]:
+    """Return what the axes are called in a table: the last keys of each path, as many as tell it from the others."""
+    taken = [("point",), tuple(space.sweep.metric.split(".")), ("epochs",)]
+    paths = [tuple(name.split(".")) for name in space.axes]
+
+    def unique(path: tuple[str, ...], keys: int) -> bool:
+        return sum(other[-keys:] == path[-keys:] for other in (*taken, *paths)) == 1
+
+    chosen = [next((keys for keys in range(1, len(path)) if unique(path, keys)), len(path)) for path in paths]
+    return [brief(".".join(path[-keys:])) for path, keys in zip(paths, chosen, strict=True)]
 
 
 def _cells(trial: Trial, space: Space) -> Iterator[str]:
-    """Yield what a point says, and what it came to; of a list of lists or mappings, which of them it is."""
+    """Yield what a point says; of a list of lists or mappings, which of them it is."""
     for name, axis in space.axes.items():
         if name not in trial.point:
             yield "as it stands"
             continue
         value = trial.point[name]
         place = axis.index(value) if isinstance(axis, tuple) and isinstance(value, tuple | dict) else None
-        yield shown(value) if place is None else f"{place}: {brief(shown(value), WIDE)}"
-    yield figure(trial.value)
-    yield count(trial.epochs)
+        if place is None:
+            yield shown(value)
+        else:
+            yield f"{place}: {brief(_distinct(value, axis), WIDE)}"
+
+
+def _distinct(value: Any, axis: Any) -> str:
+    """Return a value in YAML's flow style; of a list among lists, without what all of them begin and end with."""
+    others = [other for other in axis if isinstance(other, tuple)]
+    if not isinstance(value, tuple) or len(others) < 2 or not all(others):
+        return flow(value)
+    same = [_alike(others), _alike([other[::-1] for other in others])]
+    same[1] = min(same[1], min(map(len, others)) - same[0])
+    own = [flow(item) for item in value[same[0] : len(value) - same[1]]]
+    return f"[{', '.join([*(['...'] if same[0] else []), *own, *(['...'] if same[1] else [])])}]"
+
+
+def _alike(lists: Sequence[tuple[Any, ...]]) -> int:
+    """Return how many items all lists begin with."""
+    differing = (
+        place for place, items in enumerate(zip(*lists, strict=False)) if any(one != items[0] for one in items)
+    )
+    return next(differing, min(map(len, lists)))
 
 
 def summary(found: Sweeping) -> str:
     """Return the best points, what the best is worth, and what its run came to."""
-    lines = [of_best(found.trials, found.space), *_left(found), *_margin(found)]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    lines = [of_best(found.trials, found.space, width), *_left(found), *_margin(found)]
     lines.append(progress.summary(found.result))
     if found.directory is not None:
         lines.append(f"  the best spec: {found.directory / 'best.yaml'}")
@@ -151,6 +194,10 @@ def _left(found: Sweeping) -> list[str]:
         first = failed[0]
         said.append(
             f"  {count(len(failed))} of {count(len(found.trials))} points failed; point {first.number}: {first.error}"
+        )
+    for worker, points in found.elsewhere.items():
+        said.append(
+            f"  {count(points)} points are still with {worker}; if it was stopped, give its command again there"
         )
     return said
 

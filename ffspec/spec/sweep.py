@@ -1,5 +1,6 @@
 """A sweep: which values of a spec are tried in turn, how they are chosen, and by what the best is."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import exp, log, prod
@@ -175,6 +176,8 @@ class Sweep(Node):
         for name, axis in axes.items():
             self._check_axis(name, axis)
         _check_metric(self.metric)
+        if self.storage and re.search(r"://[^/\s]*:.*@", self.storage):
+            refuse("must have no password, which would be copied with the spec: leave it to PGPASSWORD", "storage")
         if self.method != "grid":
             message = f"'{self.method}' has no end of its own: add trials: 50, or seconds: 600"
             require(self.trials is not None or self.seconds is not None, message)

@@ -39,6 +39,9 @@ class Book(Protocol):
     def trials(self) -> dict[int, Trial]:
         """Return what became of the points so far."""
 
+    def elsewhere(self) -> dict[str, int]:
+        """Return how many points other processes have begun and not ended, by their names."""
+
     def close(self) -> None:
         """The sweep has come to its end."""
 
@@ -78,6 +81,10 @@ class Counted:
     def trials(self) -> dict[int, Trial]:
         """Return those of the log that are wanted: it may be of a sweep with more trials."""
         return self._log.below(self._space.trials)
+
+    def elsewhere(self) -> dict[str, int]:
+        """Return none."""
+        return {}
 
     def close(self) -> None:
         """Do nothing."""

@@ -106,6 +106,10 @@ class Proposed:
         """Return those of the log."""
         return self._log.below(self._space.trials)
 
+    def elsewhere(self) -> dict[str, int]:
+        """Return none."""
+        return {}
+
     def close(self) -> None:
         """Write the study down for optuna's own tools."""
         if self._directory is None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec import rundir
 from ffspec.diagnostics import StorageError
-from ffspec.runner.sweeping import studies
+from ffspec.runner.sweeping import storages, studies
 from ffspec.runner.sweeping.halving import Bracket
 from ffspec.runner.sweeping.log import trial_of
 
@@ -62,10 +62,12 @@ class Shared:
         self._bracket: Bracket | None = None
         self._ended: dict[int, Trial] = {}
         self._live: dict[int, Any] = {}
-        self._study = self._open(storage, name)
+        self._storage = storage
+        with storages.reaching(storage):
+            self._study = self._open(name)
 
-    def _open(self, storage: str, name: str) -> Any:
-        study = self._connected(storage, name)
+    def _open(self, name: str) -> Any:
+        study = self._connected(name)
         mine = self._log.header.get("identity")
         known = study.user_attrs.get("identity", mine)
         if mine != known:
@@ -73,36 +75,30 @@ class Shared:
         study.set_user_attr("identity", mine)
         return study
 
-    def _connected(self, storage: str, name: str) -> Any:
-        """Return the study, made if nobody else has made it: of two that make a database at once, one has to wait.
-
-        Raises:
-            StorageError: It cannot be had.
-        """
-        storages = self._optuna.storages
+    def _connected(self, name: str) -> Any:
+        """Return the study, made if nobody else has made it: of two that make a database at once, one has to wait."""
         for left in reversed(range(TRIES)):
             try:
                 return self._optuna.create_study(
                     study_name=name,
-                    storage=storages.RDBStorage(storage)
-                    if "://" in storage
-                    else storages.JournalStorage(storages.journal.JournalFileBackend(storage)),
+                    storage=storages.opened(self._storage, self._optuna),
                     direction=studies.direction(self._space),
                     load_if_exists=True,
                 )
-            except Exception as error:
+            except (OSError, ImportError):
+                raise
+            except Exception:
                 if not left:
-                    raise StorageError(f"cannot use the storage of the sweep: {error}") from error
+                    raise
                 time.sleep(PAUSE)
         return None
 
     def next(self) -> dict[int, Point]:
         """Return the points this process has begun and not ended, or else new ones, or those of one that is no more."""
-        found = self._begun(self._worker)
-        if not found:
-            found = self._fresh() or self._adopted()
-        self._bracket = self._bracket_of(found) if self._kinds and found else None
-        return found
+        with storages.reaching(self._storage):
+            found = self._begun(self._worker) or self._fresh() or self._adopted()
+            self._bracket = self._bracket_of(found) if self._kinds and found else None
+            return found
 
     def _begun(self, worker: str) -> dict[int, Point]:
         """Return the points a process has begun and not ended; of a bracket, none but its own."""
@@ -179,6 +175,11 @@ class Shared:
         trial = trial if self._bracket is None else self._bracket.noted(trial)
         self._log.add(trial)
         self._ended[trial.number] = trial
+        with storages.reaching(self._storage):
+            self._tell(trial)
+        return trial
+
+    def _tell(self, trial: Trial) -> None:
         live, states = self._live[trial.number], self._optuna.trial.TrialState
         live.set_user_attr("trial", json.dumps(asdict(trial)))
         for epoch, value in trial.rungs.items():
@@ -187,17 +188,18 @@ class Shared:
         state = states.PRUNED if trial.pruned else state
         with suppress(ValueError):  # ended already, by this process before it was stopped
             self._study.tell(live, trial.value if state is states.COMPLETE else None, state=state)
-        return trial
 
     def elsewhere(self) -> dict[str, int]:
         """Return how many points other processes have begun and not ended, by their names."""
-        known = self._study.get_trials(deepcopy=False)
+        with storages.reaching(self._storage):
+            known = self._study.get_trials(deepcopy=False)
         workers = [one.user_attrs.get("worker", "") for one in known if one.state.name == "RUNNING"]
         return dict(Counter(worker for worker in workers if worker != self._worker))
 
     def trials(self) -> dict[int, Trial]:
         """Return those of all processes that have come to their end."""
-        known = self._study.get_trials(deepcopy=False)
+        with storages.reaching(self._storage):
+            known = self._study.get_trials(deepcopy=False)
         return {one.number: _trial(one) for one in known if "trial" in one.user_attrs}
 
     def close(self) -> None:

@@ -198,6 +198,7 @@ def _end(book: Book, ground: Ground, errand: Errand, owned: RunDirectory | None,
         result=result,
         margin=margin_of(best, trials, ground, result),
         directory=out,
+        elsewhere=book.elsewhere(),
     )
     book.close()
     if owned is not None:

@@ -68,6 +68,8 @@ class Sweeping:
     margin: Margin | None
     """How much better the best is than the spec as it stands; None where it is the spec as it stands."""
     directory: Path | None
+    elsewhere: dict[str, int] = field(default_factory=dict)
+    """How many points other processes have begun and not ended, by their names."""
 
     @property
     def ok(self) -> bool:
