@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
+from math import ceil, floor, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +24,7 @@ from ffspec.spec.expansion import expand
 from ffspec.spec.faults import faults
 from ffspec.spec.metrics import DEFAULTS, find_metric
 from ffspec.spec.root import Spec
-from ffspec.spec.sweep import between, values_of
+from ffspec.spec.sweep import LogUniform, Uniform, between, values_of
 from ffspec.suggest import suggest
 
 if TYPE_CHECKING:
@@ -182,6 +182,8 @@ class Space:
             path = _path_of(self.value, name)
             if item.at_key and path[: len(item.path)] == item.path:
                 return replace(item, path=(*AXES, name), edit=None)
+            if item.path == path and (misread := _misread(name, self.axes[name], item)) is not None:
+                return misread
             if item.path[: len(path)] == path:
                 place = [index for index, one in enumerate(_listed(self.axes[name])) if one is point[name]]
                 if place:
@@ -222,6 +224,19 @@ class Space:
         if self.sweep.method in {"grid", "random"}:
             for number in range(1, min(self.trials or CHECKED, CHECKED)):
                 yield self.point(number)
+
+
+def _misread(name: str, axis: Axis, item: Diagnostic) -> Diagnostic | None:
+    """Return what is wrong with an axis as a whole where none of its values can be right; nothing where some may be."""
+    if " must be a whole number, found" in item.message and isinstance(axis, Uniform | LogUniform):
+        whole, (low, high) = "int" if isinstance(axis, Uniform) else "log_int", axis.range
+        message = f"'{diagnostics.brief(name)}' must be whole numbers, and {axis.name} draws any"
+        hint = f"write {{{whole}: [{ceil(low)}, {floor(high)}]}}"
+        return Diagnostic(code=item.code, message=message, hint=hint, path=(*AXES, name))
+    if " must be a list, found" in item.message and not any(isinstance(one, tuple) for one in _listed(axis)):
+        message = f"'{diagnostics.brief(name)}' must be a list of lists, each of which is tried"
+        return Diagnostic(code=item.code, message=message, hint="write [[...], [...]]", path=(*AXES, name))
+    return None
 
 
 def _listed(axis: Axis) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ import pytest
 import ffspec
 from ffspec import api, document
 from ffspec.cli import _exit_code
+from ffspec.diagnostics import SpecError
 from ffspec.points import Point, Space, told
 
 REST = """\
@@ -242,6 +243,61 @@ def test_what_is_wrong_with_an_axis_is_shown_where_it_stands() -> None:
 def test_a_sweep_must_make_sense(sweep: str, message: str) -> None:
     (found,) = document.parse(f"{REST}sweep: {sweep}\n").diagnostics
     assert (found.code, found.message) == ("FF015", message)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "printed"),
+    [
+        (
+            "axes: {layers: [{linear: 8}, relu, linear]}, method: grid",
+            (
+                "error[FF013]: 'layers' must be a list of lists, each of which is tried\n"
+                "    5 | sweep: {axes: {layers: [{linear: 8}, relu, linear]}, method: grid}\n"
+                "      |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^ write [[...], [...]]"
+            ),
+        ),
+        (
+            "axes: {training.epochs: {uniform: [1, 9.5]}}, trials: 4",
+            (
+                "error[FF013]: 'training.epochs' must be whole numbers, and uniform draws any\n"
+                "    5 | sweep: {axes: {training.epochs: {uniform: [1, 9.5]}}, trials: 4}\n"
+                "      |                                 ^^^^^^^^^^^^^^^^^^^ write {int: [1, 9]}"
+            ),
+        ),
+        (
+            "axes: {training.epochs: {log_uniform: [1.5, 900]}}, trials: 4",
+            (
+                "error[FF013]: 'training.epochs' must be whole numbers, and log_uniform draws any\n"
+                "    5 | sweep: {axes: {training.epochs: {log_uniform: [1.5, 900]}}, trials: 4}\n"
+                "      |                                 ^^^^^^^^^^^^^^^^^^^^^^^^^ write {log_int: [2, 900]}"
+            ),
+        ),
+        (
+            "axes: {training.epochs: {int: [1, 9]}}, metric: validation.r2, trials: 4",
+            (
+                "error[FF027]: r2 measures numbers, but the target is classes\n"
+                "    5 | sweep: {axes: {training.epochs: {int: [1, 9]}}, metric: validation.r2, trials: 4}\n"
+                "      |                                                         ^^^^^^^^^^^^^\n"
+                "      = metrics of classes: accuracy, balanced_accuracy, precision, recall, f1, matthews_corrcoef, "
+                "cohen_kappa, roc_auc, average_precision, log_loss, brier, ece"
+            ),
+        ),
+    ],
+)
+def test_a_sweep_that_can_come_to_nothing_is_refused_with_what_to_write(sweep: str, printed: str) -> None:
+    found = "\n".join(rendered(f"{REST}sweep: {{{sweep}}}\n"))
+    assert found.partition(": ")[2] == printed
+
+
+def test_a_metric_is_judged_by_the_rows_where_the_spec_does_not_say_what_they_are() -> None:
+    text = REST.replace("{iris: {}, split: {validation: 0.2, test: 0.2}}", "arrays").replace("cross_entropy", "mse")
+    text += "sweep: {axes: {training.epochs: [1, 2]}, metric: validation.accuracy, method: grid}\n"
+    rows = {name: ([[0.0], [1.0], [2.5]], [0.5, 1.0, 2.0]) for name in ("train", "validation")}
+    with pytest.raises(SpecError) as failure:
+        ffspec.sweep(text, rows)
+    assert [item.message for item in failure.value.diagnostics] == [
+        "accuracy measures classes, but the target is numbers"
+    ]
 
 
 def test_corners_are_judged_as_any_spec_is() -> None:

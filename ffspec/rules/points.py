@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ffspec.diagnostics import Path
     from ffspec.points import Point, Space
+    from ffspec.spec.facts import Facts
 
 
 def examine_points(space: Space) -> tuple[Diagnostic, ...]:
@@ -27,6 +28,8 @@ def examine_points(space: Space) -> tuple[Diagnostic, ...]:
     rows = static_facts(standing).rows
     if rows and "validation" not in rows:
         return (unchosen(space),)
+    if wrong := unfit(space):
+        return wrong
     found: dict[tuple[str, Path], Diagnostic] = {}
     for point in space.together():
         for item in _judged(space, point, known):
@@ -44,6 +47,21 @@ def unchosen(space: Space) -> Diagnostic:
         at_key=True,
         hint="write split: {validation: 0.2, test: 0.2} under dataset",
     )
+
+
+def unfit(space: Space, facts: Facts | None = None) -> tuple[Diagnostic, ...]:
+    """Return the fault of a sweep whose metric does not measure such a target.
+
+    Args:
+        space: The points.
+        facts: What the rows say; None: what the spec says of them.
+    """
+    name = space.sweep.metric.partition(".")[2]
+    if name == "loss":
+        return ()
+    found = examine({**dict(space.spec({})), "metrics": (name,)}, facts)
+    wrong = [item for item in found if (item.code, item.path) == ("FF027", ("metrics", 0))]
+    return tuple(replace(item, path=("sweep", "metric")) for item in wrong)
 
 
 def _judged(space: Space, point: Point, known: Container[tuple[str, Path]]) -> Iterator[Diagnostic]:

@@ -84,9 +84,10 @@ def turn(spec: Path, storage: str, how: Kill, folder: Path) -> tuple[str, bool]:
     logs = [folder / "one.log", folder / "other.log"]
     children = [start(order, log) for order, log in zip(orders, logs, strict=True)]
     hit = kill(children[victim], outs[victim], how.points)
+    early = children[1 - victim].ended()  # so that nobody is left who could take anything over
     ended = children[1 - victim].wait()
     last = outs[1 - victim]
-    if how.again and hit:
+    if hit and (how.again or early):
         ended, last = call(orders[victim], logs[victim]), outs[victim]
     if ended.code or ended.said:
         return f"ended with {ended.code}: {ended.said.strip()[-300:]}", hit

@@ -12,7 +12,7 @@ from ffspec import document
 from ffspec.diagnostics import DivergedError, InterruptedRunError
 from ffspec.resolver import moved
 from ffspec.review import Review
-from ffspec.rules.points import unchosen
+from ffspec.rules.points import unchosen, unfit
 from ffspec.runner.run import execute, prepare
 from ffspec.runner.signals import heeding
 from ffspec.runner.sweeping import places
@@ -111,6 +111,9 @@ def sweep(errand: Errand, watcher: Watcher | None = None) -> Sweeping:
     loaded, _ = prepare(request, review)
     if CHOOSING not in loaded.splits:
         review.take((unchosen(errand.space),))
+        review.stop()
+    if wrong := unfit(errand.space, loaded.facts):
+        review.take(wrong)
         review.stop()
     watcher.on_findings(review.told, review)
     identity = places.identity_of(errand.space, loaded)
