@@ -43,6 +43,25 @@ def test_a_replay_says_what_changed(run: Path, capsys: pytest.CaptureFixture[str
     )
 
 
+def test_a_replay_of_one_of_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trained alone it has the bits of its run; trained with others it is the same but for rounding."""
+    for seeds in (2, 4):
+        several = ffspec.repeat(FEEDFORWARD, seeds=seeds, out=tmp_path / str(seeds)).directory
+        assert several is not None
+        member = several / "seed-1"
+        assert _exit_code(["run", str(member / rundir.RESOLVED), "--out", str(tmp_path)]) == 0
+        told = capsys.readouterr().out
+        if seeds == 2:
+            assert told.endswith(f"\n  the same bits as {member}\n")
+        else:
+            same = (
+                "  spec:        the same\n  data:        the same\n  environment: the same\n  result:      different\n"
+            )
+            assert f"\n  not the same bits as {member}, one of 4 that were trained as one network:\n{same}" in told
+        assert _exit_code(["run", str(several / rundir.RESOLVED), "--out", str(tmp_path)]) == 0
+        assert "same bits" not in capsys.readouterr().out, "there is no run of it to be compared with"
+
+
 def test_diff(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = ffspec.run(FEEDFORWARD, out=run.parents[1]).directory
     assert _exit_code(["diff", str(run), str(other)]) == 0

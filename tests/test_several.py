@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import ffspec
 from ffspec import populations, repeating, rundir
 from ffspec.cli import _exit_code
+from ffspec.cli.several import Reporter
 from ffspec.diagnostics import InterruptedRunError, StorageError
 from ffspec.rundir import RunDirectory
 from ffspec.runner.several import Repetition, Silent
@@ -152,6 +154,18 @@ def test_a_signal_ends_it_and_says_how_to_go_on(text: str, stop: int, tmp_path: 
     repeating.resume_several(directory, listener=heard)
     assert len(heard.epochs) < 8 * 6
     assert bits(directory) == bits(whole.directory)
+
+
+def test_a_bar_shows_how_far_the_trainings_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(verbose=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.stdout, "isatty", lambda: True)
+        train(TEXT, Repetition(seeds=8), tmp_path, reporter)
+        assert reporter._bar is None, "it is left as it stands"
+        train(TEXT, Repetition(folds=2), tmp_path, reporter)
+    told = capsys.readouterr().out
+    assert "8/8 trained" in told
+    assert "2/2 trained" in told
 
 
 def test_what_is_damaged_is_trained_again_and_a_diverged_one_is_not(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,14 @@ def replayed(opened: Document, result: Result) -> str:
         return ""
     try:
         found = compare(rundir.RunDirectory(old), rundir.RunDirectory(result.directory))
+        together = json.loads(rundir.RunDirectory(old).read(rundir.STATUS)).get("together", 1)
     except StorageError as error:
         return f"\n  cannot be compared: {error}"
     if found.same:
         return f"\n  the same bits as {old}"
     lines = "\n".join(f"  {line}" for line in told(found).splitlines())
-    return f"\n  not the same bits as {old}:\n{lines}"
+    others = f", one of {together} that were trained as one network" if together > 1 else ""
+    return f"\n  not the same bits as {old}{others}:\n{lines}"
 
 
 def digits_that_stay(result: Result, nudged: Result) -> str:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ffspec.runner.evaluation import Measures
+    from ffspec.runner.keeper import Keeper
     from ffspec.runner.loop import Row
     from ffspec.runner.population.members import Observe
     from ffspec.runner.setup import Setup
@@ -95,14 +96,14 @@ class Chunk:
         courses: The members.
         observe: Told of every epoch of every member.
         lean: Whether nothing is evaluated after an epoch but what is monitored.
-        watched: Whether some steps are looked at.
+        keeper: Knows of signals, which end the training after a step; some of the steps are then looked at.
     """
 
     def __init__(
-        self, courses: list[Course], observe: Observe | None, *, lean: bool = False, watched: bool = False
+        self, courses: list[Course], observe: Observe | None, *, lean: bool = False, keeper: Keeper | None = None
     ) -> None:
         self._observe = observe
-        self._watch = Watches(courses[0].setup.network) if watched else None
+        self._watch = None if keeper is None else Watches(courses[0].setup.network, keeper)
         self._lean = lean
         self._arrange(courses)
         network = self._network

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from ffspec.runner.evaluation import Measures
     from ffspec.runner.keeper import Keeper
-    from ffspec.runner.loop import Row
     from ffspec.runner.population.chunk import Course
     from ffspec.runner.population.members import Keeping, Observe, Trained
     from ffspec.runner.setup import Setup
@@ -110,22 +109,11 @@ def _train_chunk(  # noqa: PLR0913 - as for `train_together`
         left = [index for index in indices if index not in made]
         courses = courses_of(left, [setups[index] for index in left])
         if courses:
-            heeding = observe if keeping is None else _heeding(observe, keeping.keeper)
-            Chunk(list(courses), heeding, lean=lean, watched=keeping is not None).train()
+            Chunk(list(courses), observe, lean=lean, keeper=None if keeping is None else keeping.keeper).train()
         for course in courses:
             one = ended(course, before[course.index], splits, None if keeping is None else keeping.keeper)
             made[course.index] = replace(one, together=len(courses), moved=course.moved)
     return made
-
-
-def _heeding(observe: Observe | None, keeper: Keeper) -> Observe:
-    """Return what observes, and ends the training where a signal has come."""
-
-    def told(index: int, row: Row) -> bool | None:
-        keeper.heed()
-        return None if observe is None else observe(index, row)
-
-    return told
 
 
 def _fit(network: nn.Sequential, member: Member, first: Setup) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from ffspec.builder.population.network import Network
+    from ffspec.runner.keeper import Keeper
     from ffspec.runner.population.chunk import Course
 
 
@@ -22,9 +23,11 @@ class Watches:
 
     Args:
         network: The network of one of them.
+        keeper: Knows of signals.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, keeper: Keeper) -> None:
+        self._keeper = keeper
         self._names = [name for name, module in network.named_modules() if isinstance(module, LINEAR_MODULES)]
         self._before: dict[str, Tensor] = {}
 
@@ -34,7 +37,12 @@ class Watches:
             self._before = {name: network.tensors[f"{name}.weight"].clone() for name in self._names}
 
     def after_step(self, network: Network, courses: Sequence[Course]) -> None:
-        """Compare the weights with those remembered, and forget them."""
+        """Compare the weights with those remembered, and forget them; stop if a signal asked for it.
+
+        Raises:
+            InterruptedRunError: A signal has come.
+        """
+        self._keeper.heed()
         for name, before in self._before.items():
             after = network.tensors[f"{name}.weight"]
             sizes = torch.linalg.vector_norm(before.flatten(1), dim=1).tolist()
