@@ -124,7 +124,11 @@ class Several:
         return None if self.shelf.owned is None else self.shelf.owned.path
 
     def train(self) -> Iterator[Trained]:
-        """Yield what becomes of each, in their order; what is known already is not trained again."""
+        """Yield what becomes of each, in their order; what is known already is not trained again.
+
+        Raises:
+            InterruptedRunError: A signal has come.
+        """
         listener = self.errand.listener
         listener.on_start(self.errand.how, self.members, *way(self.members))
         if self.errand.inside is not None:
@@ -136,6 +140,7 @@ class Several:
         for done, one in enumerate(train_together(self.members, observe=observe, keeping=self.shelf), start=1):
             yield one
             listener.on_member(done)
+            self.shelf.keeper.heed()
 
     def keep(self, one: Trained, more: Mapping[str, bytes] | None = None) -> None:
         """Write down what became of one, beside the usual files these."""
@@ -152,7 +157,12 @@ class Several:
         self.errand.listener.on_findings(fresh, self.review)
 
     def end(self, name: str, content: Mapping[str, Any], *, ok: bool) -> None:
-        """Write down what they came to together."""
+        """Write down what they came to together, unless a signal asks to stop.
+
+        Raises:
+            InterruptedRunError: A signal has come.
+        """
+        self.shelf.keeper.heed()
         owned = self.shelf.owned
         if owned is not None:
             owned.flush()
