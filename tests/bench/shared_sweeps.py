@@ -2,9 +2,10 @@
 
 Of every method, two processes begin the same sweep at once; the first or the second is killed by SIGKILL once it has
 trained some points. Then either the other one ends alone, and takes over what the killed one had begun, or the command
-of the killed one is given again too. In the end there must be every point, trained once, and the best of them all must
-be what whoever ended last says; of grids and random points the values must be those of a sweep of one process. Without
-a URL, a SQLite database and a journal in a temporary folder are tried. Ends with 1 unless all is as it should be.
+of the killed one is given again too, as it must be where the other had nothing left to look for. In the end there must
+be every point, and the best of them all must be what whoever ended last says; of grids and random points the values
+must be those of a sweep of one process. Without a URL, a SQLite database and a journal in a temporary folder are tried.
+Ends with 1 unless all is as it should be.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def turn(spec: Path, storage: str, how: Kill, folder: Path) -> tuple[str, bool]:
     logs = [folder / "one.log", folder / "other.log"]
     children = [start(order, log) for order, log in zip(orders, logs, strict=True)]
     hit = kill(children[victim], outs[victim], how.points)
-    early = children[1 - victim].ended()  # so that nobody is left who could take anything over
+    # Whoever has looked for points for the last time takes nothing over any more.
+    early = bool(list(outs[1 - victim].glob("*/[0-9]*/best.yaml")))
     ended = children[1 - victim].wait()
     last = outs[1 - victim]
     if hit and (how.again or early):

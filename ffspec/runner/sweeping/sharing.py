@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+import warnings
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
@@ -107,7 +108,10 @@ class Shared:
         mine = [one for one in mine if one.user_attrs.get(BRACKET) == mine[0].user_attrs.get(BRACKET)]
         for one in mine:
             self._live[one.number] = self._optuna.trial.Trial(self._study, one._trial_id)  # noqa: SLF001
-        return {one.number: _read(one.user_attrs["point"]) for one in mine}
+        for one in mine:
+            if "trial" in one.user_attrs:  # trained, and killed before it was told
+                self._tell(_trial(one))
+        return {one.number: _read(one.user_attrs["point"]) for one in mine if "trial" not in one.user_attrs}
 
     def _fresh(self) -> dict[int, Point]:
         """Begin points that nobody has begun."""
@@ -182,8 +186,10 @@ class Shared:
     def _tell(self, trial: Trial) -> None:
         live, states = self._live[trial.number], self._optuna.trial.TrialState
         live.set_user_attr("trial", json.dumps(asdict(trial)))
-        for epoch, value in trial.rungs.items():
-            live.report(value, epoch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # reported already, by a process that was killed then
+            for epoch, value in trial.rungs.items():
+                live.report(value, epoch)
         state = states.FAIL if trial.value is None else states.COMPLETE
         state = states.PRUNED if trial.pruned else state
         with suppress(ValueError):  # ended already, by this process before it was stopped
