@@ -9,6 +9,9 @@ from pathlib import Path
 SMALL = 2**28
 """Bytes that are never refused, so that what is found in a small spec is the same on every machine."""
 
+GATHERED = 64_000_000
+"""Bytes of shuffled rows that are gathered for all steps of an epoch at once; of more, a copy would take too much."""
+
 MEMINFO = Path("/proc/meminfo")
 GROUPS = Path("/sys/fs/cgroup")
 """Where Linux says what a container may take; it is killed when it takes more, however much the machine has."""
@@ -17,6 +20,11 @@ GROUP_FILES = (
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
 )
 """Limit, use, and the part of it that is cached files and can be given up: of the second version, and the first."""
+
+
+def gathers_by_step(rows: int, row: int) -> bool:
+    """Return whether shuffled rows, each of `row` bytes, are gathered for one step at a time, and not for an epoch."""
+    return rows * row > GATHERED
 
 
 def shortage(needed: int) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from ffspec.codes import Code
-from ffspec.limits import shortage, shown
+from ffspec.limits import gathers_by_step, shortage, shown
 from ffspec.rules.rule import DataRule, StaticRule
 from ffspec.spec.ensembles import members_of
 from ffspec.spec.step import LINEARS
@@ -118,24 +118,25 @@ def needs(plan: Plan, parts: Mapping[str, Any], *, loaded: bool = False) -> dict
     trained = size * (sum(inputs[1:]) + widest)
     evaluated = min(EVALUATED // members_of(plan.steps), max(rows.values(), default=0)) * widest
     parameters = plan.parameters or 0
+    row = number * (facts.features or 0)
     return {
-        ROWS: number * (facts.features or 0) * _rows(parts, rows, size, loaded=loaded),
+        ROWS: row * _rows(parts, rows, size, row, loaded=loaded),
         PARAMETERS: number * parameters * kept,
         STATE: number * parameters * _states(plan, parts),
         ACTIVATIONS: number * max(trained, evaluated),
     }
 
 
-def _rows(parts: Mapping[str, Any], rows: Mapping[str, int], size: int, *, loaded: bool) -> int:
-    """Return how many rows are in memory at once, those of a batch not counted again."""
+def _rows(parts: Mapping[str, Any], rows: Mapping[str, int], size: int, row: int, *, loaded: bool) -> int:
+    """Return how many rows, of so many bytes, are in memory at once, those of a batch not counted again."""
     train, dataset = rows.get("train", 0), parts.get("dataset")
     buffer: int | None = None if dataset is None else dataset.buffer
     if buffer is not None:  # a window and the one before it, what is read and prepared, and the samples
         window = min(max(buffer, PIECE), train)
         sampled = 0 if loaded else sum(min(count, SAMPLE) for count in rows.values())
         return 2 * window + 2 * min(PIECE, window) + sampled
-    # Shuffled rows are gathered once an epoch.
-    gathered = train if parts["training"].shuffle and size < train else 0
+    shuffled = parts["training"].shuffle and size < train
+    gathered = (size if gathers_by_step(train, row) else train) if shuffled else 0
     return gathered + (0 if loaded else sum(rows.values()))
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from ffspec.limits import gathers_by_step
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ffspec.runner.evaluation import Batch
     from ffspec.spec.training import Training
@@ -20,10 +22,8 @@ if TYPE_CHECKING:
 Rows: TypeAlias = tuple[Tensor, Tensor, Tensor | None]
 """Features, targets and weights of the rows of a step."""
 
-KEPT_BYTES = 64_000_000
-"""Up to this size the place rows are gathered in is kept from epoch to epoch."""
 KEPT_STEPS = 10_000
-"""Up to so many, the views of it too."""
+"""Up to so many, the views of the place rows are gathered in are kept from epoch to epoch."""
 
 
 class Epochs(Protocol):
@@ -52,7 +52,7 @@ def size_of(train: Batch, settings: Training) -> Rows:
 
 
 class Batches:
-    """Gives out the rows: one gather for all steps of an epoch, then views of it."""
+    """Gives out the rows, shuffled ones gathered for all steps of an epoch or for one step at a time."""
 
     def __init__(self, train: Batch, settings: Training, order: torch.Generator) -> None:
         self._train, self._order = train, order
@@ -62,30 +62,43 @@ class Batches:
             self._end -= train.rows % self._size if self._size else 0
         # With one step an epoch the order changes nothing but rounding.
         self.shuffled = settings.shuffle and self._size < train.rows
-        tensors = [tensor for tensor in (train.x, train.target, train.weight) if tensor is not None]
-        self._kept = sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= KEPT_BYTES
+        self._by_step = gathers_by_step(train.rows, train.x[:1].numel() * train.x.element_size())
         self._place: Rows | None = None
         self._views: list[Rows] = []
 
     def epoch(self, taken: int = 0) -> Iterable[Rows]:
-        """Return the rows of every step, in a new order if they are shuffled; they hold until the next call.
+        """Return the rows of every step, in a new order if they are shuffled.
+
+        They hold until the next call, and those that are gathered step by step until the next step.
 
         Args:
             taken: Steps of the epoch that are left out.
         """
-        steps = self._epoch()
-        return islice(steps, taken, None) if taken else steps
-
-    def _epoch(self) -> Iterable[Rows]:
         if not self.shuffled:
-            return self._split(self._train.x, self._train.target, self._train.weight)
-        chosen = torch.randperm(self._train.rows, generator=self._order).to(self._train.x.device)
-        if self._place is None or not self._kept:
-            self._views = []
-            self._place = _gathered(self._train, chosen)
+            rows: Iterable[Rows] = self._split(self._train.x, self._train.target, self._train.weight)
         else:
-            _gather(self._train, chosen, self._place)
-        return self._split(*self._place)
+            chosen = torch.randperm(self._train.rows, generator=self._order).to(self._train.x.device)
+            if self._by_step:
+                return self._steps(chosen[taken * self._size : self._end])
+            rows = self._split(*self._gathered(chosen))
+        return islice(rows, taken, None) if taken else rows
+
+    def _steps(self, chosen: Tensor) -> Iterator[Rows]:
+        return (self._gathered(chosen[start : start + self._size]) for start in range(0, len(chosen), self._size))
+
+    def _gathered(self, chosen: Tensor) -> Rows:
+        """Return rows in a place that is used again; fewer of them than before in a part of it."""
+        train, found = self._train, self._place
+        if found is None or len(found[0]) < len(chosen):
+            weight = None if train.weight is None else train.weight.index_select(0, chosen)
+            found = self._place = train.x.index_select(0, chosen), train.target.index_select(0, chosen), weight
+            return found
+        x, target, weight = found if len(chosen) == len(found[0]) else _begun(found, len(chosen))
+        torch.index_select(train.x, 0, chosen, out=x)
+        torch.index_select(train.target, 0, chosen, out=target)
+        if train.weight is not None and weight is not None:
+            torch.index_select(train.weight, 0, chosen, out=weight)
+        return x, target, weight
 
     def _split(self, x: Tensor, target: Tensor, weight: Tensor | None) -> Iterable[Rows]:
         if self._views:
@@ -98,17 +111,10 @@ class Batches:
         return views
 
 
-def _gathered(train: Batch, chosen: Tensor) -> Rows:
-    weight = None if train.weight is None else train.weight.index_select(0, chosen)
-    return train.x.index_select(0, chosen), train.target.index_select(0, chosen), weight
-
-
-def _gather(train: Batch, chosen: Tensor, place: Rows) -> None:
-    x, target, weight = place
-    torch.index_select(train.x, 0, chosen, out=x)
-    torch.index_select(train.target, 0, chosen, out=target)
-    if train.weight is not None and weight is not None:
-        torch.index_select(train.weight, 0, chosen, out=weight)
+def _begun(rows: Rows, count: int) -> Rows:
+    """Return the first of some rows."""
+    x, target, weight = rows
+    return x[:count], target[:count], None if weight is None else weight[:count]
 
 
 class Sum:
