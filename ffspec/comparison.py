@@ -38,9 +38,10 @@ def compare(old: RunDirectory, new: RunDirectory) -> Comparison:
     """Compare two finished runs.
 
     Raises:
-        StorageError: One of them is damaged, or not finished.
+        StorageError: One of them is damaged, not finished, or of more than one run.
     """
     for one in (old, new):
+        _refuse_many(one)
         damaged = one.damaged()
         if damaged:
             raise StorageError(f"{one.path}: {', '.join(damaged)} was damaged or changed since the run")
@@ -53,6 +54,20 @@ def compare(old: RunDirectory, new: RunDirectory) -> Comparison:
         environment=tuple(differences(before, after)),
         result=tuple(_results(old, new)),
     )
+
+
+def _refuse_many(one: RunDirectory) -> None:
+    """Refuse the directory of a sweep, or of several trainings: its runs have directories of their own.
+
+    Raises:
+        StorageError: It is one.
+    """
+    kinds = ((rundir.SEVERAL, "several trainings", "*"), ("sweep.jsonl", "a sweep", "best/*"))
+    for name, what, runs in kinds:
+        if (one.path / name).is_file():
+            found = sorted(file.parent for file in one.path.glob(f"{runs}/{rundir.MODEL}"))
+            advice = f"compare a run of it, such as {found[0]}" if found else "none of its runs is finished"
+            raise StorageError(f"{one.path} is of {what}: {advice}")
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:

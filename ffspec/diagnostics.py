@@ -138,14 +138,22 @@ class DivergedError(FfspecError):
 class InterruptedRunError(FfspecError):
     """A signal ended a training after its step; what is kept in `directory`, if there is one, can be resumed."""
 
-    def __init__(self, number: int, directory: object = None) -> None:
+    def __init__(self, number: int, directory: object = None, *, table: bool = False, shared: bool = False) -> None:
         super().__init__(number, directory)
         self.exit_code = 128 + number
         self.directory = directory
+        self.table = table
+        """Whether its rows are in a file, which is outside of its directory: going on has to allow that."""
+        self.shared = shared
+        """Whether it is a sweep that is shared: only its command has the storage."""
 
     def __str__(self) -> str:
         """Say how to go on."""
-        return "interrupted" if self.directory is None else f"interrupted; go on with: ffspec resume {self.directory}"
+        if self.directory is None:
+            return "interrupted"
+        if self.shared:
+            return "interrupted; go on with the same command"
+        return f"interrupted; go on with: ffspec resume {self.directory}{' --allow-outside' if self.table else ''}"
 
 
 class StorageError(FfspecError):

@@ -164,7 +164,7 @@ def resume_sweep(
         _refuse_other(owned, said, shared=storage is not None)
         opened = _reopened(owned, said, allow_outside=allow_outside)
         spec, space = sound_sweep(opened, _texts(said, "allow"))
-        _refuse_table(spec, allow_outside=allow_outside)
+        _refuse_table(spec, opened, allow_outside=allow_outside)
         name = owned.path.absolute().parent.name
         request = replace(api.request_of(spec, None, None, opened, allow_outside=allow_outside), name=name)
         errand = Errand(
@@ -199,7 +199,7 @@ def _reopened(owned: RunDirectory, said: dict[str, Any], *, allow_outside: bool)
     return document.parse(text, name, _texts(said, "overrides"), folder)
 
 
-def _refuse_table(spec: Spec, *, allow_outside: bool) -> None:
+def _refuse_table(spec: Spec, opened: Document, *, allow_outside: bool) -> None:
     """Refuse to read a table from where the log of a sweep says.
 
     Raises:
@@ -208,7 +208,9 @@ def _refuse_table(spec: Spec, *, allow_outside: bool) -> None:
     if isinstance(spec.dataset.source, Table) and not allow_outside:
         message = f"a data file must lie in the folder of the run, found {spec.dataset.source.path}"
         hint = "allow it: --allow-outside, or allow_outside=True in Python"
-        raise SpecError((Diagnostic(code="FF038", message=message, path=("dataset",), hint=hint),))
+        path = ("dataset", spec.dataset.source.name, "path")
+        found = opened.locate(Diagnostic(code="FF038", message=message, path=path, hint=hint))
+        raise SpecError((found,), Review(opened).render((found,)))
 
 
 def _texts(said: dict[str, Any], name: str) -> tuple[str, ...]:

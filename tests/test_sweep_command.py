@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from ffspec import document
 from ffspec.api import points_of, sound
 from ffspec.cli import _exit_code
-from ffspec.cli.sweeping import headings, of_best
+from ffspec.cli.sweeping import Reporter, headings, of_best
 from ffspec.points import Space
 from ffspec.runner.sweeping import Trial
 
@@ -218,4 +219,35 @@ def test_lists_are_told_apart_by_what_differs_and_lines_are_cut_to_the_terminal(
     assert of_best(trials, space, 40).splitlines()[-2:] == [
         "  1                  0.9      20     ...",
         "  0                    1      20     ...",
+    ]
+
+
+def trial(number: int, value: float | None, *, error: str | None = None, pruned: bool = False) -> Trial:
+    return Trial(number=number, point={}, value=value, measures={}, epochs=1, at=0.0, error=error, pruned=pruned)
+
+
+def test_a_sweep_bounded_by_seconds_tells_of_each_tenth_of_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = TEXT.replace("method: grid", "seconds: 100").replace("[0.1, 0.5]", "{log_uniform: [0.1, 0.5]}")
+    clock = [0.0]
+    monkeypatch.setattr("ffspec.cli.sweeping.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    reporter = Reporter()
+    reporter.on_start(space_of(text), {}, None)
+    for number in range(500):
+        clock[0] += 0.125  # exact
+        reporter.on_trial(trial(number, 1.0))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "sweep: 100 seconds, random: optimizer.sgd.lr, layers.0.linear.out_features"
+    assert [line.split()[0] for line in lines[1:]] == ["1", "81", "161", "241", "321", "401", "481"]
+
+
+def test_what_is_said_before_there_is_a_best(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter()
+    reporter.on_start(space_of(TEXT), {}, None)
+    reporter.on_trial(trial(1, None, error="it diverged"))
+    reporter.on_trial(trial(2, None, pruned=True))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  1/5  none could be trained yet",
+        "  2/5  none was trained to its end yet",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,7 +30,8 @@ WIDE = 30
 BEST = 5
 """How many of the best points are shown."""
 LINES = 10
-"""How many lines tell of the progress where there is no terminal, beside those that tell of a new best."""
+"""How many lines tell of the progress where there is no terminal, beside those that tell of a new best: after every
+tenth of the points, and of the seconds."""
 
 
 class Reporter:
@@ -41,6 +43,7 @@ class Reporter:
         self._space: Any = None
         self._live: Any = None
         self._best: int | None = None
+        self._told = time.monotonic()
 
     def on_findings(self, found: tuple[Diagnostic, ...], review: Review) -> None:
         """Show warnings, and on request information, beside the output."""
@@ -71,6 +74,7 @@ class Reporter:
         fresh = best is not None and best.number != self._best
         self._best = None if best is None else best.number
         if fresh or self._due():
+            self._told = time.monotonic()
             click.echo(f"  {self._progress()}")
 
     def _may_be_best(self, trial: Trial) -> bool:
@@ -80,8 +84,10 @@ class Reporter:
         return ranked([self._trials[self._best], trial], self._space.sweep.metric)[0] is trial
 
     def _due(self) -> bool:
-        most, done = self._space.trials, len(self._trials)
-        return done == most or done % max(1, -(-(most or 10 * LINES) // LINES)) == 0
+        most, seconds, done = self._space.trials, self._space.sweep.seconds, len(self._trials)
+        if seconds is not None and time.monotonic() - self._told >= seconds / LINES:
+            return True
+        return most is not None and (done == most or done % max(1, -(-most // LINES)) == 0)
 
     def _progress(self) -> str:
         """Say how far it has come, and which point is the best so far."""
@@ -89,7 +95,8 @@ class Reporter:
         text = f"{done:>{len(str(most or done))}}/{most}" if most else f"{done}"
         best = best_of(self._trials.values(), self._space.sweep.metric)
         if best is None:
-            return f"{text}  none could be trained yet"
+            failed = all(trial.error is not None for trial in self._trials.values())
+            return f"{text}  {'none could be trained yet' if failed else 'none was trained to its end yet'}"
         return f"{text}  {self._space.sweep.metric} {figure(best.value)}  {named(best)}"
 
     def _drawn(self) -> Any:

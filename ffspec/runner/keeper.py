@@ -35,6 +35,8 @@ class Keeper:
     """When; None: only at the end, and when a signal asks for it."""
     identity: dict[str, Any]
     """What the run is, so that it is not resumed as another."""
+    table: bool = False
+    """Whether the rows are in a file: then the way to go on has to allow it to be where it is."""
     steps: int = 0
     signal: int = 0
     """The signal that asks the run to stop after this step; 0: none."""
@@ -64,7 +66,7 @@ class Keeper:
             InterruptedRunError: A signal has come.
         """
         if self.signal:
-            raise InterruptedRunError(self.signal, self.directory and self.directory.path)
+            raise InterruptedRunError(self.signal, self.directory and self.directory.path, table=self.table)
 
     def after_epoch(self, trainer: Trainer) -> None:
         """Keep the state if it is time, and at the end."""

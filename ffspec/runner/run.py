@@ -35,6 +35,7 @@ from ffspec.runner.stability import nudge
 from ffspec.runner.surroundings import threads, unwarned
 from ffspec.runner.watching import Watch
 from ffspec.seeds import derive
+from ffspec.spec.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -205,10 +206,10 @@ def _run(  # noqa: PLR0913 - the parts of a run
 
 
 def _keeper(spec: Spec, record: Record | None) -> Keeper:
-    settings = settings_of(spec.training)
+    settings, table = settings_of(spec.training), isinstance(spec.dataset.source, Table)
     if record is None:
-        return Keeper(directory=None, settings=settings, identity={})
-    return Keeper(directory=record.directory, settings=settings, identity=record.identity)
+        return Keeper(directory=None, settings=settings, identity={}, table=table)
+    return Keeper(directory=record.directory, settings=settings, identity=record.identity, table=table)
 
 
 def prepare(request: Request, review: Review) -> tuple[Loaded, Plan]:

@@ -30,6 +30,7 @@ from ffspec.runner.record import (
 )
 from ffspec.runner.setup import set_up
 from ffspec.spec.dataset import Split
+from ffspec.spec.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +56,9 @@ class Shelf:
         self, owned: RunDirectory | None, members: Sequence[Member], *, seeds: bool, damaged: Callable[[str], None]
     ) -> None:
         self.owned = owned
-        self.keeper = Keeper(directory=owned, settings=settings_of(members[0].spec.training), identity={})
+        spec = members[0].spec
+        table, settings = isinstance(spec.dataset.source, Table), settings_of(spec.training)
+        self.keeper = Keeper(directory=owned, settings=settings, identity={}, table=table)
         self._members = members
         self._seeds = seeds
         self._damaged = damaged

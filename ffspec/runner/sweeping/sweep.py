@@ -23,6 +23,7 @@ from ffspec.runner.sweeping.proposing import Proposed
 from ffspec.runner.sweeping.sharing import Shared
 from ffspec.runner.sweeping.training import CHOOSING, Ground, Rows
 from ffspec.runner.sweeping.trials import Sweeping, best_of, sure
+from ffspec.spec.tables import Table
 from ffspec.writer import dump
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _in(owned: RunDirectory | None, errand: Errand, identity: str, watcher: Watc
     rows.keep(request.spec, loaded)
     ground = Ground(errand.space, rows, lambda: before + time.monotonic() - began)
     try:
-        with ending_at(directory) if errand.signals else nullcontext():
+        with ending_at(directory, errand) if errand.signals else nullcontext():
             book = _book(errand, log, ground, directory)
             watcher.on_start(errand.space, book.trials(), directory)
             _try(book, ground, watcher)
@@ -230,11 +231,12 @@ def as_plain(found: Sweeping) -> dict[str, Any]:
     }
 
 
-def ending_at(directory: Path | None) -> AbstractContextManager[None]:
+def ending_at(directory: Path | None, errand: Errand) -> AbstractContextManager[None]:
     """Let SIGINT and SIGTERM end a sweep where it stands: what is in the log stays."""
+    table = isinstance(errand.request.spec.dataset.source, Table)
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
-        raise InterruptedRunError(number, directory)
+        raise InterruptedRunError(number, directory, table=table, shared=errand.storage is not None)
 
     return heeding(end)
