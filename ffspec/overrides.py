@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -106,6 +107,11 @@ def put(value: Value, keys: Sequence[str], new: Value) -> tuple[Value, Path]:
     Raises:
         Misplaced: They lead nowhere.
     """
+    if re.match(r"\w+\[-?\d+\]", keys[0]):  # as Python has it
+        written = re.sub(r"\[(-?\d+)\]", r".\1", ".".join(keys))
+        raise Misplaced(
+            f"an item of a list is named by its number behind a dot, found '{brief(keys[0])}'", f"write {written}"
+        )
     return _put(value, grammar.ROOT, keys, new)
 
 

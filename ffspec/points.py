@@ -94,7 +94,7 @@ def _placed(value: Any, point: Mapping[str, Any], *, expanding: bool) -> Any:
 
 def _nowhere(name: str, message: str, hint: str | None) -> Diagnostic:
     """Return the fault of a path that leads nowhere; of an unknown first key, that one."""
-    if _head(name) not in Spec.model_fields:
+    if hint is None and _head(name) not in Spec.model_fields:
         near = suggest(_head(name), Spec.model_fields)
         message, hint = f"unknown key '{diagnostics.brief(_head(name))}'", f"did you mean '{near}'?" if near else None
     return Diagnostic(code="FF019", message=message, path=(*AXES, name), at_key=True, hint=hint)
@@ -228,7 +228,7 @@ class Space:
 
 def _misread(name: str, axis: Axis, item: Diagnostic) -> Diagnostic | None:
     """Return what is wrong with an axis as a whole where none of its values can be right; nothing where some may be."""
-    if " must be a whole number, found" in item.message and isinstance(axis, Uniform | LogUniform):
+    if " must be a whole number" in item.message and isinstance(axis, Uniform | LogUniform):
         whole, (low, high) = "int" if isinstance(axis, Uniform) else "log_int", axis.range
         message = f"'{diagnostics.brief(name)}' must be whole numbers, and {axis.name} draws any"
         hint = f"write {{{whole}: [{ceil(low)}, {floor(high)}]}}"

@@ -119,6 +119,11 @@ def rendered(*overrides: str, text: str = TEXT) -> str:
         ("=1", 7, 1, "error[FF010]: an override must be path=value, found '=1'"),
         ("a..b=1", 7, 4, "error[FF010]: an override must be path=value, found 'a..b=1'"),
         ("layers.9=relu", 7, 8, "error[FF010]: there is no item 9: the numbers here go from 0 to 3"),
+        (
+            "layers[1]=relu",
+            *(7, 9),
+            "error[FF010]: an item of a list is named by its number behind a dot, found 'layers[1]'",
+        ),
         ("layers.x=relu", 7, 8, "error[FF010]: an item of a list is named by its number, found 'x'"),
         ("layers.²=relu", 7, 8, "error[FF010]: an item of a list is named by its number, found '²'"),
         ("layers.1.tanh.x=3", 7, 15, "error[FF010]: the layer is 'relu', not 'tanh'"),

@@ -273,6 +273,38 @@ def test_a_sweep_must_make_sense(sweep: str, message: str) -> None:
             ),
         ),
         (
+            "axes: {training.batch_size: {log_uniform: [1, 64]}}, trials: 4",
+            (
+                "error[FF013]: 'training.batch_size' must be whole numbers, and log_uniform draws any\n"
+                "    5 | sweep: {axes: {training.batch_size: {log_uniform: [1, 64]}}, trials: 4}\n"
+                "      |                                     ^^^^^^^^^^^^^^^^^^^^^^ write {log_int: [1, 64]}"
+            ),
+        ),
+        (
+            "axes: {'layers[0].linear': [8, 16]}, trials: 3",
+            (
+                "error[FF019]: an item of a list is named by its number behind a dot, found 'layers[0]'\n"
+                "    5 | sweep: {axes: {'layers[0].linear': [8, 16]}, trials: 3}\n"
+                "      |                ^^^^^^^^^^^^^^^^^^ write layers.0.linear"
+            ),
+        ),
+        (
+            "axes: {seed: {int: [4, 4]}}, trials: 4",
+            (
+                "error[FF015]: the bounds must be an interval, found 4 and 4; for one value, write a list of it\n"
+                "    5 | sweep: {axes: {seed: {int: [4, 4]}}, trials: 4}\n"
+                "      |                            ^^^^^^"
+            ),
+        ),
+        (
+            "axes: {training.epochs: {int: [1, 9]}}, method: bayesian, trials: 4",
+            (
+                "error[FF015]: method must be 'grid', 'random', 'tpe' or 'hyperband', found 'bayesian'\n"
+                "    5 | sweep: {axes: {training.epochs: {int: [1, 9]}}, method: bayesian, trials: 4}\n"
+                "      |                                                         ^^^^^^^^ did you mean 'tpe'?"
+            ),
+        ),
+        (
             "axes: {training.epochs: {int: [1, 9]}}, metric: validation.r2, trials: 4",
             (
                 "error[FF027]: r2 measures numbers, but the target is classes\n"

@@ -24,7 +24,15 @@ KNOWN = "write postgresql+psycopg://user@host/database, sqlite:///file.db, or th
 @pytest.mark.parametrize(
     ("storage", "reason"),
     [
-        ("sqlite:////absent/study.db", "unable to open database file"),
+        ("sqlite:////absent/study.db", "there is no folder /absent for its file"),
+        ("sqlite:////dev", "unable to open database file"),
+        (
+            "sqlite://study.db",
+            (
+                "the address of a file of SQLite has three slashes, and four where its path begins with one; "
+                "write sqlite:///study.db"
+            ),
+        ),
         ("/absent/study.journal", "no such file or directory: /absent/study.journal"),
         ("nonsense://me:geheim@host/x", f"'nonsense' is no database that is known; {KNOWN}"),
         ("://x", f"'' is no database that is known; {KNOWN}"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, final
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from ffspec.spec.base import Component, Either, Family, Node, ordered, refuse, require
+from ffspec.spec.base import Component, Either, Family, Node, refuse, require
 from ffspec.spec.metrics import METRICS
 from ffspec.suggest import suggest
 
@@ -30,7 +30,9 @@ class Range(Component):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        ordered(*self.range, "the bounds")
+        low, high = self.range
+        turned = f"; write [{high}, {low}]" if low > high else "; for one value, write a list of it"
+        require(low < high, f"the bounds must be an interval, found {low} and {high}{turned}")
         return self
 
     @abstractmethod

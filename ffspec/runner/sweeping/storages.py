@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffspec.diagnostics import FfspecError, StorageError
@@ -58,6 +59,9 @@ def _reason(error: Exception, storage: str) -> str:
         else:
             hint = f"install it, or write {KINDS}"
         return f"it needs {missing}, which is not installed; {hint}"
+    wrong = _wrong_file(storage) if storage.startswith("sqlite:") else None
+    if wrong is not None:
+        return _hidden(wrong, storage)
     if any(type(one).__name__ in {"NoSuchModuleError", "ArgumentError"} for one in chain):
         return f"'{storage.partition(':')[0]}' is no database that is known; write {KINDS}"
     if isinstance(error, OSError) and error.strerror:
@@ -66,6 +70,16 @@ def _reason(error: Exception, storage: str) -> str:
         return f"its URL cannot be read; write {KINDS}"
     said = next((one.orig for one in chain if getattr(one, "orig", None)), error)
     return _hidden(" ".join(str(said).split()) or type(said).__name__, storage)
+
+
+def _wrong_file(storage: str) -> str | None:
+    """Return what is wrong with the address of a file of SQLite, if anything is."""
+    slashes, file = storage.startswith("sqlite:///"), storage.removeprefix("sqlite:")
+    if not slashes:
+        message = "the address of a file of SQLite has three slashes, and four where its path begins with one"
+        return f"{message}; write sqlite:///{file.lstrip('/')}"
+    folder = Path(file.removeprefix("///")).parent
+    return None if folder.is_dir() else f"there is no folder {folder} for its file"
 
 
 def _hidden(text: str, storage: str) -> str:
