@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -214,3 +215,32 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 def test_what_does_not_go_together(words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(*words, "a.yaml") == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ffspec.repeat(TEXT, seeds=1), "seeds must be a whole number from 2 to 10000, found 1"),
+        (
+            lambda: ffspec.repeat(TEXT, seeds=cast("Any", [3, 4])),
+            "seeds must be a whole number from 2 to 10000, found [3, 4]",
+        ),
+        (lambda: ffspec.repeat(TEXT, seeds=2, folds=1), "folds must be a whole number from 2 to 1000, found 1"),
+        (lambda: ffspec.cross_validate(TEXT, folds=0), "folds must be a whole number from 2 to 1000, found 0"),
+    ],
+)
+def test_how_many_must_be_at_least_two(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match="must be a whole number") as error:
+        call()
+    assert str(error.value) == message
+
+
+def test_printed_they_are_what_they_have_reached() -> None:
+    repeated, crossed = ffspec.repeat(TEXT, seeds=2), ffspec.cross_validate(TEXT, folds=2)
+    trained, result = repeated.members[0], crossed.results[0]
+    for one in (repeated, crossed, trained, result):
+        text = repr(one)
+        assert f"after={one.after!r}" in text
+        assert "Linear(" not in text
+        assert "array(" not in text
+        assert len(text) < 2500

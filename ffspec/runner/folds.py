@@ -5,7 +5,7 @@ Each fold is what the run of a spec would be that says which fold it is; here th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,9 @@ FOLDS = "folds.json"
 class CrossValidation:
     """The networks of all folds, and what they reach together."""
 
-    spec: Spec
+    spec: Spec = field(repr=False)
     """The spec as it was, without folds."""
-    results: tuple[Result, ...]
+    results: tuple[Result, ...] = field(repr=False)
     """What the run of each fold would leave."""
     before: dict[str, Measures]
     """Loss and metrics before training: the mean over the folds, weighted by their rows."""
@@ -57,11 +57,11 @@ class CrossValidation:
     """The 95 % interval of each metric of the rows tested on: how far it depends on which rows these are."""
     spread: dict[str, Measures]
     """The standard deviation of each measure from fold to fold."""
-    baselines: tuple[Baseline, ...]
+    baselines: tuple[Baseline, ...] = field(repr=False)
     """What simpler models reach on the rows tested on: the mean over the folds."""
     expectations: tuple[Expectation, ...]
     """The spec's checks, of the measures in `after`."""
-    findings: tuple[Diagnostic, ...] = ()
+    findings: tuple[Diagnostic, ...] = field(default=(), repr=False)
     """What the rules found, each thing once."""
     directory: Path | None
 

@@ -6,7 +6,7 @@ The first weights and the order of the rows are drawn anew for each; the rows of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import sqrt
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -53,25 +53,25 @@ Estimates: TypeAlias = dict[str, Estimate]
 class Repeated:
     """The networks of all seeds, and what they reach."""
 
-    spec: Spec
+    spec: Spec = field(repr=False)
     """The spec of the first seed."""
     resplit: bool
     """Whether the rows of the splits were drawn anew too."""
     seeds: tuple[int, ...]
     folds: int | None = None
     """Of how many parts of the rows each is tested on in turn; None: each seed has one network."""
-    members: tuple[Trained, ...]
+    members: tuple[Trained, ...] = field(repr=False)
     """What became of each seed, with folds of each fold of each. One that diverged has an error, and its seed is left
     out of the estimates."""
     before: dict[str, Estimates]
     """Loss and metrics before training: `before["test"]["loss"].mean`."""
     after: dict[str, Estimates]
     """The same after training."""
-    baselines: tuple[Baseline, ...]
+    baselines: tuple[Baseline, ...] = field(repr=False)
     """What simpler models reach: the mean over the divisions of the rows, where there are several."""
     expectations: tuple[Expectation, ...]
     """The spec's checks, of the means."""
-    findings: tuple[Diagnostic, ...] = ()
+    findings: tuple[Diagnostic, ...] = field(default=(), repr=False)
     directory: Path | None
 
     @property

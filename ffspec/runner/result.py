@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ffspec.runner.patience import best_epoch
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A trained network and its record."""
+    """A trained network and its record. Printed, it is what it has reached."""
 
-    spec: Spec
-    plan: Plan
-    data: Loaded
-    model: nn.Sequential
+    spec: Spec = field(repr=False)
+    plan: Plan = field(repr=False)
+    data: Loaded = field(repr=False)
+    model: nn.Sequential = field(repr=False)
     """The trained network, in eval mode."""
     before: dict[str, Measures]
     """Loss and metrics of every split in eval mode before training: `before["test"]["loss"]`."""
     after: dict[str, Measures]
     """The same after training. With `refit`, validation measures are those of the network that chose the epoch, the
     others those of the one that was trained again, and the training split is all rows it was trained on."""
-    history: tuple[Row, ...]
+    history: tuple[Row, ...] = field(repr=False)
     """One row an epoch: epoch, lr, loss, and validation measures where there is a validation split."""
     expectations: tuple[Expectation, ...]
     """The spec's checks and whether they held."""
@@ -46,11 +46,11 @@ class Result:
     """What the network's scores are divided by, fitted on the validation split; None without such a layer."""
     threshold: float | None = None
     """The probability from which on the second of two classes is predicted, after training; None: the likelier one."""
-    judgement: Judgement
+    judgement: Judgement = field(repr=False)
     """What the network makes of the split that judges it, and how sure that is."""
-    baselines: tuple[Baseline, ...] = ()
+    baselines: tuple[Baseline, ...] = field(default=(), repr=False)
     """What simpler models reach on the test split, or on the last there is."""
-    findings: tuple[Diagnostic, ...] = ()
+    findings: tuple[Diagnostic, ...] = field(default=(), repr=False)
     """What the rules found before, while and after training, of the kind that does not stop a run."""
     directory: Path | None
     """The run directory, if one was asked for."""

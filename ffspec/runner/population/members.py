@@ -45,14 +45,14 @@ def member_of(spec: Spec, loaded: Loaded) -> Member:
 class Trained:
     """What became of a member."""
 
-    member: Member
-    network: nn.Sequential
+    member: Member = field(repr=False)
+    network: nn.Sequential = field(repr=False)
     """A plain network in eval mode, as its run would leave it: of the best epoch where that is asked for."""
     before: dict[str, Measures]
     """Loss and metrics before training, of the splits asked for; empty where even the untrained network failed."""
     after: dict[str, Measures]
     """The same after training; empty where the training diverged."""
-    history: tuple[Row, ...]
+    history: tuple[Row, ...] = field(repr=False)
     temperature: float | None = None
     threshold: float | None = None
     """What was fitted on the validation split after training, as in a `Result`."""
@@ -60,7 +60,7 @@ class Trained:
     """What ended the training, if a number was not finite."""
     together: int = 1
     """How many members it was trained with as one network; 1: alone."""
-    moved: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    moved: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
     """How far some steps moved the weights of every linear, as a `Watch` sees it; empty where nobody kept the members.
     """
 

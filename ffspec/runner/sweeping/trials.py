@@ -53,15 +53,15 @@ class Trial:
 class Sweeping:
     """A sweep that has come to its end."""
 
-    space: Space
+    space: Space = field(repr=False)
     """The points there were."""
-    spec: Spec
+    spec: Spec = field(repr=False)
     """The spec as it stands, without its sweep."""
     metric: str
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial, ...] = field(repr=False)
     """All that were tried, by number; the first is the spec as it stands."""
     best: Trial
-    best_spec: Spec
+    best_spec: Spec = field(repr=False)
     """A plain spec: what `best.yaml` says, but for the paths of data, which there begin at its own folder."""
     result: Result
     """The ordinary run of the best spec, with its test split and its intervals."""
