@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from ffspec.runner.run import Request
     from ffspec.runner.several import Errand, Listener, Repetition
 
-MOST = 10_000
-"""Seeds, or folds, a run directory may say it is of."""
-FOLDS = 1000
-"""Folds there may be."""
-
 
 def cross_validate(  # noqa: PLR0913 - each is one thing a caller may want to set
     source: Source,
@@ -55,12 +50,11 @@ def cross_validate(  # noqa: PLR0913 - each is one thing a caller may want to se
         allow_outside: Whether data files may lie outside the spec's folder.
 
     Raises:
-        ValueError: `folds` is no whole number from 2 to 1000.
+        ValueError: `folds` is no whole number from 2 on.
         SpecError: The spec is not valid, its data cannot be used, or not be divided so.
         DivergedError: A loss or an output was not finite.
         StorageError: A run directory cannot be written.
     """
-    _check_number("folds", folds, FOLDS)
     opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
     return cross_validate_document(
         opened, data, folds=folds, seed=seed, out=out, allow=allow, allow_outside=allow_outside
@@ -118,16 +112,12 @@ def repeat(  # noqa: PLR0913 - each is one thing a caller may want to set
         allow_outside: Whether data files may lie outside the spec's folder.
 
     Raises:
-        ValueError: `seeds` is no whole number from 2 to 10000, or `folds` none to 1000.
-        SpecError: The spec is not valid, or its data cannot be used.
+        ValueError, SpecError: A number is not from 2 on; the spec is not valid, or its data cannot be used.
         DivergedError: The training of every seed diverged.
         StorageError: A run directory cannot be written.
     """
     from ffspec.runner.several import Repetition
 
-    _check_number("seeds", seeds, MOST)
-    if folds is not None:
-        _check_number("folds", folds, FOLDS)
     opened = document.of(source) if isinstance(source, Spec) else open_document(source, overrides)
     how = Repetition(seeds=seeds, folds=folds, resplit=resplit)
     return repeat_document(opened, data, how, seed=seed, out=out, allow=allow, allow_outside=allow_outside)
@@ -151,16 +141,6 @@ def repeat_document(  # noqa: PLR0913 - as for `repeat`
     spec = _seeded(opened, seed, allow)
     request = replace(request_of(spec, data, out, opened, allow_outside=allow_outside), signals=signals)
     return repeats.repeat(_errand(request, opened, how, listener))
-
-
-def _check_number(name: str, value: Any, most: int) -> None:
-    """Refuse what is no number of seeds or folds.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if type(value) is not int or not 2 <= value <= most:
-        raise ValueError(f"{name} must be a whole number from 2 to {most}, found {value!r}")
 
 
 def is_of_several(directory: str | Path) -> bool:
@@ -228,9 +208,6 @@ def _how(owned: RunDirectory) -> Repetition:
         said = json.loads(owned.read(rundir.SEVERAL))
         if said["arrays"]:
             raise StorageError(f"{owned.path} was made of arrays, which are not kept: train again with them")
-        seeds, folds = (None if said[name] is None else int(said[name]) for name in ("seeds", "folds"))
+        return Repetition(seeds=said["seeds"], folds=said["folds"], resplit=bool(said.get("resplit")))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise StorageError(f"{owned.path / rundir.SEVERAL} is damaged") from None
-    if (seeds is None and folds is None) or not all(one is None or 1 <= one <= MOST for one in (seeds, folds)):
-        raise StorageError(f"{owned.path / rundir.SEVERAL} is damaged")
-    return Repetition(seeds=seeds, folds=folds, resplit=bool(said.get("resplit")))

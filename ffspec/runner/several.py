@@ -49,6 +49,18 @@ class Repetition:
     resplit: bool = False
     """Whether each seed draws the rows of the splits too, and generated rows themselves."""
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be.
+
+        Raises:
+            ValueError: One is no whole number from 2 to the most there may be, or there is none.
+        """
+        if self.seeds is None and self.folds is None:
+            raise ValueError("there must be seeds, or folds")
+        for name, value, most in (("seeds", self.seeds, 10_000), ("folds", self.folds, 1000)):
+            if value is not None and (type(value) is not int or not 2 <= value <= most):
+                raise ValueError(f"{name} must be a whole number from 2 to {most}, found {value!r}")
+
 
 class Listener(Protocol):
     """Told what becomes of the trainings."""
