@@ -14,8 +14,9 @@ from scipy import stats
 
 import ffspec
 from ffspec.cli import main
+from ffspec.diagnostics import Diagnostic
 from ffspec.runner.repeats import estimate
-from ffspec.runner.several import of_seed
+from ffspec.runner.several import of_seed, once
 
 TEXT = """\
 name: small
@@ -244,3 +245,17 @@ def test_printed_they_are_what_they_have_reached() -> None:
         assert "Linear(" not in text
         assert "array(" not in text
         assert len(text) < 2500
+
+
+def test_figures_of_a_finding_are_said_to_be_of_the_first_where_others_differ() -> None:
+    def found(message: str, code: str = "FF305") -> Diagnostic:
+        return Diagnostic(code=code, message=message, path=("layers",))
+
+    every = [[found("0.4 beside 0.5"), found("half are dead", "FF307")], [found("0.3 beside 0.5")]]
+    assert [item.message for item in once(every, "seed")] == [
+        "0.4 beside 0.5 (in every seed; the figures are of the first)",
+        "half are dead (in 1 of 2 seeds)",
+    ]
+    assert [item.message for item in once([[found("0.4 beside 0.5")]] * 3, "fold")] == [
+        "0.4 beside 0.5 (in every fold)"
+    ]

@@ -241,6 +241,8 @@ def once(found: Sequence[Sequence[Diagnostic]], noun: str) -> Iterator[Diagnosti
     for key in dict.fromkeys(key for one in places for key in one):
         count, item = sum(key in one for one in places), firsts[key]
         among = f"in every {noun}" if count == len(places) else f"in {count} of {len(places)} {noun}s"
+        told = {one.message for training in found for one in training if (one.code, one.path) == key}
+        among += "; the figures are of the first" if len(told) > 1 else ""
         yield replace(item, message=f"{item.message} ({among})")
 
 
