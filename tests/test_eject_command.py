@@ -30,7 +30,7 @@ def test_it_writes_a_file_and_never_over_another(tmp_path: Path, capsys: pytest.
     assert _exit_code(["eject", SPEC, "-o", str(file), "--set", "training.epochs=7"]) == 4
     assert capsys.readouterr().err == f"error: {file} is there already; --force overwrites it\n"
     assert file.read_text(encoding="utf-8") == text
-    assert _exit_code(["eject", SPEC, "-o", str(file), "--set", "training.epochs=7", "--force"]) == 0
+    assert _exit_code(["eject", SPEC, "--out", str(file), "--set", "training.epochs=7", "--force"]) == 0
     assert file.read_text(encoding="utf-8") == text.replace("EPOCHS = 20", "EPOCHS = 7")
 
 

@@ -132,6 +132,9 @@ def test_a_task_that_does_not_fit(here: Path, capsys: pytest.CaptureFixture[str]
         "penguins.csv: error[FF034]: '--task classification' needs classes, but the target 'bill_depth_mm' holds "
         "fractions: 13.1, 13.2, 13.3 and 70 more\n1 error\n"
     )
+    assert "found tabluar; did you mean tabular?" in said(
+        capsys, 2, "penguins.csv", "--target", "species", "--recipe", "tabluar"
+    )
     assert "must be one of plain, tabular, tabular_embedded, tabular_ensemble, found cake" in said(
         capsys, 2, "penguins.csv", "--target", "species", "--recipe", "cake"
     )

@@ -88,6 +88,13 @@ def test_a_best_within_noise_is_said_to_be(capsys: pytest.CaptureFixture[str]) -
     assert warning in said
 
 
+def test_another_seed_is_not_said_to_be_better(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _exit_code(["sweep", "a.yaml", "--set", "sweep.axes={seed: [3, 4, 5, 6]}", "--set", "checks={}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  the best is the spec as it stands, from another seed" in lines
+    assert not any("within noise of the spec" in line for line in lines)
+
+
 def test_the_json_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     assert _exit_code(["sweep", "a.yaml", "--format", "json", "--set", "checks={test.loss: {max: 1.0e-9}}"]) == 1
     found = json.loads(capsys.readouterr().out)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("path", type=click.Path(), metavar="SPEC")
 @click.option(
-    "-o", "out", type=click.Path(dir_okay=False), metavar="FILE", help="Write to this file, not to the screen."
+    "-o", "--out", "out", type=click.Path(dir_okay=False), metavar="FILE", help="Write to this file, not to the screen."
 )
 @click.option("--force", is_flag=True, help="Overwrite the file if there is one.")
 @options.SET

@@ -64,9 +64,12 @@ def _refuse_existing(file: Path) -> None:
 def _known(recipe: str | None) -> str:
     from ffspec import proposal
     from ffspec.spec.recipes import RECIPES
+    from ffspec.suggest import suggest
 
     if recipe is not None and recipe not in RECIPES:
-        raise click.BadParameter(f"must be one of {', '.join(RECIPES)}, found {recipe}", param_hint="--recipe")
+        near = suggest(recipe, RECIPES)
+        meant = "" if near is None else f"; did you mean {near}?"
+        raise click.BadParameter(f"must be one of {', '.join(RECIPES)}, found {recipe}{meant}", param_hint="--recipe")
     return recipe or proposal.RECIPE
 
 

@@ -217,6 +217,8 @@ def _margin(found: Sweeping) -> list[str]:
     if margin is None or margin.interval is None:
         return []
     low, high = margin.interval
+    if margin.gain == low == high == 0:
+        return ["  the best is the spec as it stands, from another seed"]
     by, spread = f"by {margin.gain:.3g}", f"95 % over {margin.by} [{low:.3g}, {high:.3g}]"
     if margin.within_noise:
         return [f"  warning: within noise of the spec as it stands: {margin.metric} is better {by}, {spread}"]

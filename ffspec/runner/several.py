@@ -273,13 +273,34 @@ def of_fold(spec: Spec, folds: int, fold: int) -> Spec:
         checked = type(spec.dataset).model_validate(dict(dataset))
     except ValidationError as error:
         message = f"the rows must be divided into folds, but {error.errors()[0]['loc'][-1]} {error.errors()[0]['msg']}"
-        raise SpecError((Diagnostic(code="FF035", message=message, path=("dataset",)),)) from None
+        hint = None
+        if getattr(dataset.source, "streaming", False):
+            message = (
+                "rows that are streamed cannot be divided into folds: which split a row is in is decided by groups"
+            )
+            hint = "leave streaming out, if they fit; or train from several seeds: --seeds 10"
+        raise SpecError((Diagnostic(code="FF035", message=message, path=("dataset",), hint=hint),)) from None
     return spec.model_copy(update={"dataset": checked})
+
+
+def _refuse_folds(spec: Spec, how: Repetition, review: Review) -> None:
+    """Refuse rows that cannot be divided into folds, where the spec says so.
+
+    Raises:
+        SpecError: They cannot.
+    """
+    try:
+        if how.folds is not None:
+            of_fold(spec, how.folds, 1)
+    except SpecError as error:
+        review.take(error.diagnostics)
+        review.stop()
 
 
 def _members(errand: Errand, review: Review) -> tuple[Member, ...]:
     """Return the member of each seed, or of each fold of it: with rows of its own, or with those of the spec's seed."""
     request, how = errand.request, errand.how
+    _refuse_folds(request.spec, how, review)
     spec, known, made = request.spec, dict[int, "Loaded"](), []
     for seed in range(spec.seed, spec.seed + (how.seeds or 1)):
         # The rows of a single seed are drawn as its run draws them: there is nothing to be kept as it is.
