@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import builtins
+import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ffspec
+from ffspec import document
 from ffspec.cli import _exit_code
 from ffspec.cli.sweeping import summary
-from ffspec.diagnostics import SpecError, StorageError
+from ffspec.diagnostics import InterruptedRunError, SpecError, StorageError
+from ffspec.points import Point, Space
 from ffspec.runner.sweeping import Silent, Sweeping, Trial, sharing
-from ffspec.sweeps import resume_sweep
+from ffspec.sweeps import resume_sweep, sweep_document
 from tests.test_sweep import TEXT, Stop, Stopping, of, untimed
 
 KNOWN = "write postgresql+psycopg://user@host/database, sqlite:///file.db, or the path of a journal"
@@ -187,3 +191,34 @@ def test_points_of_a_process_that_may_be_alive_are_left_to_it(tmp_path: Path, mo
     assert len(found.trials) == 6
     said = f"  6 points are still with {worker}; if it was stopped, give its command again there"
     assert said in summary(found).splitlines()
+
+
+def test_a_signal_waits_until_a_point_is_somebodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"out": tmp_path, "storage": str(tmp_path / "journal.log")}
+    drawn, library = Space.point, sharing.studies.library
+
+    def hit(space: Space, number: int) -> Point:
+        if number == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return drawn(space, number)
+
+    def begin(what: str) -> Any:
+        patch.setattr(Space, "point", hit)  # not before: points are drawn to be checked, too
+        return library(what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sharing.studies, "library", begin)
+        with pytest.raises(InterruptedRunError):
+            sweep_document(document.parse(TEXT), signals=True, **given)
+    found = ffspec.sweep(TEXT, **given)
+    assert [trial.number for trial in found.trials] == [*range(12)]
+    assert found.elsewhere == {}
+
+
+def test_points_of_nobody_are_said_to_be() -> None:
+    found = ffspec.sweep(TEXT, overrides=["sweep.trials=2"])
+    lost = replace(found, elsewhere={"": 1, "far:/runs/1": 1})
+    assert summary(lost).splitlines()[3:5] == [
+        "  1 point is with nobody: a process was killed before they were its own",
+        "  1 point is still with far:/runs/1; if it was stopped, give its command again there",
+    ]

@@ -203,9 +203,11 @@ def _left(found: Sweeping) -> list[str]:
             f"  {count(len(failed))} of {count(len(found.trials))} points failed; point {first.number}: {first.error}"
         )
     for worker, points in found.elsewhere.items():
-        said.append(
-            f"  {count(points)} points are still with {worker}; if it was stopped, give its command again there"
-        )
+        many = "1 point is" if points == 1 else f"{count(points)} points are"
+        if worker:
+            said.append(f"  {many} still with {worker}; if it was stopped, give its command again there")
+        else:
+            said.append(f"  {many} with nobody: a process was killed before they were its own")
     return said
 
 

@@ -30,3 +30,18 @@ def heeding(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait for the end of what must be done whole."""
+    heard: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        heard.append(number)
+
+    with heeding(note):
+        yield
+    if heard:
+        signal.raise_signal(heard[0])

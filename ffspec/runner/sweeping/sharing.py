@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffspec import rundir
 from ffspec.diagnostics import StorageError
+from ffspec.runner.signals import held
 from ffspec.runner.sweeping import storages, studies
 from ffspec.runner.sweeping.halving import Bracket
 from ffspec.runner.sweeping.log import trial_of
@@ -122,7 +123,8 @@ class Shared:
             count, mark = self._kinds[place % len(self._kinds)].points, f"{place} of {self._worker}"
         found: dict[int, Point] = {}
         while len(found) < count + (0 in found and bool(self._kinds)):
-            taken = self._take(mark)
+            with held():  # a trial that is begun and has no worker is nobody's
+                taken = self._take(mark)
             if taken is None:
                 break
             found[taken[0]] = taken[1]
