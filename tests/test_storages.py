@@ -18,7 +18,7 @@ from ffspec.cli import _exit_code
 from ffspec.cli.sweeping import summary
 from ffspec.diagnostics import InterruptedRunError, SpecError, StorageError
 from ffspec.points import Point, Space
-from ffspec.runner.sweeping import Silent, Sweeping, Trial, sharing
+from ffspec.runner.sweeping import Silent, Sweeping, Trial, sharing, studies
 from ffspec.sweeps import resume_sweep, sweep_document
 from tests.test_sweep import TEXT, Stop, Stopping, of, untimed
 
@@ -195,7 +195,7 @@ def test_points_of_a_process_that_may_be_alive_are_left_to_it(tmp_path: Path, mo
 
 def test_a_signal_waits_until_a_point_is_somebodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {"out": tmp_path, "storage": str(tmp_path / "journal.log")}
-    drawn, library = Space.point, sharing.studies.library
+    drawn, library = Space.point, studies.library
 
     def hit(space: Space, number: int) -> Point:
         if number == 3:
@@ -207,7 +207,7 @@ def test_a_signal_waits_until_a_point_is_somebodys(tmp_path: Path, monkeypatch: 
         return library(what)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sharing.studies, "library", begin)
+        patch.setattr(studies, "library", begin)
         with pytest.raises(InterruptedRunError):
             sweep_document(document.parse(TEXT), signals=True, **given)
     found = ffspec.sweep(TEXT, **given)
