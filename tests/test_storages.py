@@ -185,7 +185,15 @@ def test_points_of_a_process_that_may_be_alive_are_left_to_it(tmp_path: Path, mo
         elsewhere.setattr("socket.gethostname", lambda: "far")
         with pytest.raises(Stop):
             ffspec.sweep(of("tpe"), out=tmp_path / "far", storage=storage, watcher=Stopping(2))
-    found = ffspec.sweep(of("tpe"), out=tmp_path / "near", storage=storage)
+
+    class Late(Silent):
+        """By the time the best is run, the other process has ended its points."""
+
+        def on_end(self, best: Trial) -> None:
+            del best
+            monkeypatch.setattr(sharing.Shared, "elsewhere", lambda _: {})
+
+    found = ffspec.sweep(of("tpe"), out=tmp_path / "near", storage=storage, watcher=Late())
     worker = f"far:{tmp_path / 'far' / 'small' / '001'}"
     assert found.elsewhere == {worker: 6}
     assert len(found.trials) == 6

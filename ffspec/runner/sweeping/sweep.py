@@ -174,7 +174,8 @@ def _try(book: Book, ground: Ground, watcher: Watcher) -> None:
 
 def _end(book: Book, ground: Ground, errand: Errand, owned: RunDirectory | None, watcher: Watcher) -> Sweeping:
     """Run the best as any spec is run, and say how sure it is that it is better."""
-    space, trials = errand.space, dict(sorted(book.trials().items()))
+    space, elsewhere = errand.space, book.elsewhere()  # before the best is run: what others end meanwhile is left out
+    trials = dict(sorted(book.trials().items()))
     best = best_of(trials.values(), space.sweep.metric)
     if best is None:
         first = next((trial.error for trial in trials.values() if trial.error), "there is no time for one")
@@ -202,7 +203,7 @@ def _end(book: Book, ground: Ground, errand: Errand, owned: RunDirectory | None,
         result=result,
         margin=margin_of(best, trials, ground, result),
         directory=out,
-        elsewhere=book.elsewhere(),
+        elsewhere=elsewhere,
     )
     book.close()
     if owned is not None:
