@@ -17,8 +17,8 @@ MEAN = 1
 NONE_LEFT_OUT = -100
 """The class whose rows PyTorch leaves out: there is none."""
 
-_log_softmax = aten._log_softmax.default  # noqa: SLF001 - the operation's name
-_log_softmax_back = aten._log_softmax_backward_data.default  # noqa: SLF001 - as above
+_log_softmax = torch._log_softmax  # noqa: SLF001 - the operation's name; of the two ways to it, the quicker
+_log_softmax_back = torch._log_softmax_backward_data  # noqa: SLF001 - as above
 
 LossPair: TypeAlias = Callable[..., tuple[Tensor, Tensor]]
 """Takes outputs and targets, and weights of the rows if there are any; returns the loss and the gradient of the
