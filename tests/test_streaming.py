@@ -297,3 +297,19 @@ def test_rows_that_do_not_fit_are_to_be_streamed(
     facts = Facts(features=30, target="values", outputs=1, rows={"train": 10**8}, levels=(0,) * 30)
     found = [(item.path[-1], item.hint) for item in examine(dict(made), facts) if item.code == "FF029"]
     assert found == ([] if place is None else [(place, hint)])
+
+
+def test_a_recipe_that_refits_is_kept_without_that(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    text = "recipe: tabular\ndataset: {parquet: {path: a.parquet, target: y, task: regression, streaming: true}}\n"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        api.load(path)
+    assert str(caught.value) == (
+        f"{path}:1:9: error[FF129]: refit needs the training and validation rows in memory, but they are streamed\n"
+        "    1 | recipe: tabular\n"
+        "      |         ^^^^^^^ write, under training, refit: false\n"
+        "1 error"
+    )
+    path.write_text(f"{text}training: {{refit: false}}\n", encoding="utf-8")
+    assert not api.load(path).training.refit

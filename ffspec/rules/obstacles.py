@@ -122,4 +122,4 @@ class Streamed(StaticRule):
             yield self.report(message, ("training", "batch_size"), hint="write batch_size: auto, say")
         if training.refit:
             message = "refit needs the training and validation rows in memory, but they are streamed"
-            yield self.report(message, ("training", "refit"), hint="leave it out")
+            yield self.report(message, ("training", "refit"), hint="write, under training, refit: false")
