@@ -78,6 +78,9 @@ def series(method: str, folder: Path, times: int, faults: list[str]) -> tuple[in
     spec, log = folder / f"{method}.yaml", folder / "said.log"
     spec.write_text(SPEC.replace("METHOD", method).replace("AXIS", METHODS[method]), encoding="utf-8")
     whole = call(["sweep", str(spec), "-q", "--out", str(folder / method)], log)
+    seconds = min(
+        whole.seconds, call(["sweep", str(spec), "-q", "--out", str(folder / f"{method}-again")], log).seconds
+    )
     directory = place(folder / method)
     assert directory is not None, whole.said
     wanted, draw, states, same = outcome(directory), chance(len(method)), Counter[str](), 0
@@ -85,7 +88,7 @@ def series(method: str, folder: Path, times: int, faults: list[str]) -> tuple[in
         out, hits = folder / f"{method}{turn}", 0
         arguments = ["sweep", str(spec), "-q", "--out", str(out)]
         for _ in range(1 + turn % 2):
-            hits += kill(arguments, log, draw.uniform(0, 0.8 * whole.seconds))
+            hits += kill(arguments, log, draw.uniform(0, 0.8 * seconds))
         stopped = place(out)
         states[state(stopped)] += 1
         again = ["resume", str(stopped), "-q"] if stopped is not None and turn % 4 > 1 else arguments
