@@ -25,10 +25,15 @@ OPTIMIZERS = frozenset(
 )
 """The optimizers that are written for many networks at once."""
 
+PROPORTIONAL = frozenset({"sgd", "asgd"})
+"""Those whose steps are small where gradients are: the others make of rounding what they make of any gradient."""
+
 ENDS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
 """What does nothing while training: each member keeps its own."""
 
 DROPOUTS = frozenset({"nn.Dropout", "nn.AlphaDropout"})
+UNCHANGING = frozenset({"nn.Identity", "nn.Flatten"})
+"""What returns the numbers it is given."""
 DRAWN = DROPOUTS | {"nn.RReLU"}
 """What draws random numbers while training."""
 
@@ -84,6 +89,11 @@ def obstacle(spec: Spec, plan: Plan) -> str | None:
         return f"{drawn.layer} behind a batch_norm in an ensemble has {FORM}"
     if spec.optimizer.name not in OPTIMIZERS:
         return f"{spec.optimizer.name} has {FORM}"
+    if spec.optimizer.name not in PROPORTIONAL and _levelled(plan.steps):
+        return (
+            f"the gradient of a bias in front of a batch_norm is rounding, of which {spec.optimizer.name} makes whole "
+            "steps; write bias: false"
+        )
     if training.clip_grad_norm is not None and are_independent(plan.steps):
         return f"clip_grad_norm of an ensemble has {FORM}"
     if training.precision == "bf16":
@@ -93,6 +103,15 @@ def obstacle(spec: Spec, plan: Plan) -> str | None:
     if getattr(spec.dataset.source, "streaming", False):
         return f"rows that are streamed have {FORM}"
     return None
+
+
+def _levelled(steps: Sequence[Step]) -> bool:
+    """Return whether a batch_norm takes away the bias of a linear: all that is left of its gradient is rounding."""
+    for step, behind in pairwise(step for step in steps if step.call.target not in UNCHANGING):
+        bias = step.call.target in LINEARS and step.call.arguments.get("bias")
+        if bias and behind.call.target == "nn.BatchNorm1d":
+            return True
+    return any(_levelled(step.steps) for step in steps)
 
 
 def _turned(steps: Sequence[Step]) -> Step | None:

@@ -125,6 +125,11 @@ def test_members_that_differ_in_numbers_only_train_as_one(overrides: tuple[str, 
     assert found == ([((0, 1), None)] if together else [((0,), alone), ((1,), alone)])
 
 
+ROUNDED = (
+    "the gradient of a bias in front of a batch_norm is rounding, of which {} makes whole steps; write bias: false"
+)
+
+
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
@@ -142,6 +147,8 @@ def test_members_that_differ_in_numbers_only_train_as_one(overrides: tuple[str, 
             ("layers=[{ensemble: {members: 2, layers: [{residual: [{linear: 5}, batch_norm]}, rrelu, linear]}}]",),
             f"rrelu behind a batch_norm in an ensemble {NONE}",
         ),
+        (("optimizer=adam", "layers=[{linear: 4}, identity, batch_norm, relu, linear]"), ROUNDED.format("adam")),
+        (("optimizer=rprop", "layers=[{residual: [{linear: 5}, batch_norm]}, linear]"), ROUNDED.format("rprop")),
         (("training.device=auto",), "only a CPU trains many networks as one, and the device is auto"),
     ],
 )

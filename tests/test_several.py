@@ -26,7 +26,7 @@ TEXT = """\
 name: net
 seed: 3
 dataset: {wine: {}, split: {validation: 0.2, test: 0.3}, prepare: standardize}
-layers: [{linear: 8}, batch_norm, relu, {dropout: 0.2}, linear]
+layers: [{linear: {out_features: 8, bias: false}}, batch_norm, relu, {dropout: 0.2}, linear]
 loss: cross_entropy
 optimizer: {adam: 0.02}
 training: {epochs: 6, batch_size: 32, checkpoint: {steps: 5}}
@@ -248,7 +248,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert _exit_code(["resume", str(directory)]) == 0
     first = capsys.readouterr().out.splitlines()
     assert first[:3] == [
-        "net: 155 parameters; 8 seeds; rows: 88 train, 36 validation, 54 test",
+        "net: 147 parameters; 8 seeds; rows: 88 train, 36 validation, 54 test",
         "  4 at a time are trained as one network: more would not fit the cache",
         "  going on: 4 of 8 are trained",
     ]

@@ -185,7 +185,8 @@ class BiasBeforeBatchNorm(StaticRule):
         reason="batch_norm subtracts the mean of each feature, and with it the bias of the linear in front; its own "
         "shift takes over. The bias costs memory and time and learns nothing. Its gradient is rounding, of which Adam "
         "and its like make steps as large as any: the means kept for eval mode follow behind, and two trainings that "
-        "differ in rounding alone, as one among others does from one alone, then differ in per cents.",
+        "differ in rounding alone then differ in per cents. So seeds, folds and points of a sweep are trained one "
+        "after another, and not as one network.",
         wrong="layers: [{linear: 8}, batch_norm, relu, linear]\n",
         right="layers: [{linear: {out_features: 8, bias: false}}, batch_norm, relu, linear]\n",
         severity=Severity.INFO,

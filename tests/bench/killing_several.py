@@ -27,7 +27,7 @@ from tests.corpus import chance
 SPEC = """\
 name: net
 dataset: {moons: {n_samples: 400, noise: 0.3}, split: {validation: 0.2, test: 0.2}, prepare: standardize}
-layers: [{linear: WIDTH}, batch_norm, relu, {dropout: 0.2}, linear]
+layers: [{linear: {out_features: WIDTH, bias: false}}, batch_norm, relu, {dropout: 0.2}, linear]
 loss: cross_entropy
 optimizer: {adamw: 0.003}
 training: {epochs: 40, batch_size: 32, early_stopping: {patience: 20}, checkpoint: {steps: 5}}
