@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,11 @@ from hypothesis import settings
 # Before anything imports torch, and inherited by every child process: on small matrices a second thread
 # costs more than it brings, and it changes the last bits.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# What runs in the background may have been told to ignore Ctrl-C, and its child processes with it: some are interrupted
+# here.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine may stall for a second at any point; the same examples every time in CI, fresh ones at home.
 settings.register_profile("ffspec", deadline=None, derandomize="CI" in os.environ, print_blob=True)

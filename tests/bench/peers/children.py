@@ -145,6 +145,7 @@ def call(arguments: list[str], log: Path, *, cold: bool = False, temporary: Path
 def warm_up() -> None:
     """Import all that a run needs by doing one, on one thread: threads do not outlive a fork."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
     import ffspec
 
     ffspec.run(SPEC, overrides=["training.epochs=1"])
