@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ffspec.planner import walk
 from ffspec.spec.ensembles import stacked
 
 if TYPE_CHECKING:
@@ -107,15 +108,9 @@ def uncompiled(training: Training, steps: Sequence[Step]) -> str:
     schedules = training.schedules
     if schedules is not None and schedules.dropout not in {None, "constant"}:
         return "a dropout that changes would be another function in every step"
-    if any(step.call.arguments.get("momentum", 0) is None for step in _all(steps)):
+    if any(step.call.arguments.get("momentum", 0) is None for step in walk(steps)):
         return "a batch_norm with momentum: null is another function in every step"
     return ""
-
-
-def _all(steps: Sequence[Step]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        yield from _all(step.steps)
 
 
 def _smaller(training: Training, plan: Plan) -> str:

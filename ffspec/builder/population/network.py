@@ -22,6 +22,7 @@ from ffspec.builder.population.norm import BatchNorm
 from ffspec.builder.population.pieces import Pieces
 from ffspec.builder.population.shortcut import Shortcut
 from ffspec.builder.streams import untouched
+from ffspec.populations import ENDS, UNCHANGING
 from ffspec.spec.ensembles import stacked
 from ffspec.spec.step import LINEARS
 
@@ -31,12 +32,8 @@ if TYPE_CHECKING:
     from ffspec.builder.population.layers import Layer
     from ffspec.spec.step import Step
 
-HEADS = frozenset({"ffspec.TargetScale", "ffspec.Temperature"})
-"""What may stand at the end, and does nothing while training."""
 BUFFERS = ("weight", "bias", "scale", "left", "slope", "low", "high")
 """What layers fit on rows."""
-NOTHING = frozenset({"nn.Identity", "nn.Flatten"})
-"""What does nothing to rows that are flat."""
 
 
 class Network:
@@ -52,7 +49,7 @@ class Network:
         self, steps: Sequence[Step], networks: Sequence[nn.Sequential], generators: Sequence[torch.Generator]
     ) -> None:
         self._networks, self._generators = networks, generators
-        ends = next((place for place, step in enumerate(steps) if step.call.target in HEADS), len(steps))
+        ends = next((place for place, step in enumerate(steps) if step.call.target in ENDS), len(steps))
         self.heads = [nn.Sequential(*[*network][ends:]).eval() for network in networks] if ends < len(steps) else []
         """What each member does to its outputs in eval mode, (B, C) to the same; nothing if empty."""
         self._own = _tensors(networks)
@@ -107,7 +104,7 @@ class Network:
 
     def _layer(self, step: Step, name: str, *, spare: bool) -> Layer | None:
         call = step.call
-        if call.target in NOTHING:
+        if call.target in UNCHANGING:
             return None
         if step.steps:
             return self._block(step, name)
